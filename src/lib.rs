@@ -1,0 +1,2 @@
+//! The filter.
+#![cfg(target_arch = "wasm32")]
