@@ -1,0 +1,69 @@
+//! The tree to typed raw structs, all problems at once.
+//!
+//! serde stops at the first error. So a problem is recorded, its place is set aside, and the
+//! tree is decoded again, until it decodes or nothing more can be set aside. What was set aside is
+//! stood in for by an empty value of the wanted type, so that one problem doesn't hide another
+//! or bring about a second one.
+
+mod cursor;
+mod error;
+mod members;
+mod recovery;
+mod stand_in;
+
+use serde::de::DeserializeOwned;
+
+use super::{node::Node, path::Path, problem::Problem};
+use cursor::Cursor;
+use recovery::Recovery;
+
+/// The most problems that are told at once; whoever has more mends these first.
+pub const MAX_PROBLEMS: usize = 100;
+
+/// Each problem may take a few attempts: one to find it, and one each to learn that neither a
+/// stand-in nor leaving it out is enough.
+const MAX_ATTEMPTS: usize = 4 * MAX_PROBLEMS;
+
+/// Decodes `T` from the tree, replacing `${NAME}` in strings by what `environment` has for the
+/// name.
+///
+/// Structs take their own keys only. `not_yet` lists places that the policy language knows but
+/// this version doesn't do: `rules[].shadow`, `tokens.*.sign`.
+///
+/// # Errors
+/// Every problem of the document, at most [`MAX_PROBLEMS`], in the order of the text: unknown,
+/// missing and not yet supported keys, values of a wrong type, strings that can't be replaced, and
+/// what the types themselves refuse.
+pub fn decode<T: DeserializeOwned>(
+    document: &Node,
+    environment: &dyn Fn(&str) -> Option<String>,
+    not_yet: &[&str],
+) -> Result<T, Vec<Problem>> {
+    let recovery = Recovery::new(environment, not_yet);
+    for _ in 0..MAX_ATTEMPTS {
+        recovery.begin_attempt();
+        match T::deserialize(Cursor::root(document, &recovery)) {
+            Ok(decoded) if recovery.is_clean() => return Ok(decoded),
+            Ok(_) => break,
+            Err(error) => {
+                if !recovery.set_aside(error) {
+                    break;
+                }
+            }
+        }
+    }
+    let mut problems = recovery.into_problems();
+    if problems.is_empty() {
+        // Only a type whose `Deserialize` fails without a reason gets here.
+        problems.push(Problem::new(
+            &Path::root(),
+            document.mark,
+            "this can't be read as a policy",
+        ));
+    }
+    problems.sort_by_key(|problem| problem.line.zip(problem.column));
+    Err(problems)
+}
+
+#[cfg(test)]
+mod tests;
