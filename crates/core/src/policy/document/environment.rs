@@ -10,6 +10,9 @@ use super::path::quoted;
 /// some KiB; a short document must not fill the memory by repeating one long variable.
 pub const MAX_REPLACED_BYTES: usize = 8 * 1024 * 1024;
 
+/// The most unset variables of one string that are told.
+const MAX_TOLD_NAMES: usize = 8;
+
 /// What is wrong with a string; the message is complete.
 pub(super) type Fault = String;
 
@@ -59,7 +62,7 @@ pub(super) fn replace<'a>(
                 replaced.push_str(&value);
                 value.zeroize();
             }
-            None if unset.contains(&name) => {}
+            None if unset.contains(&name) || unset.len() >= MAX_TOLD_NAMES => {}
             None => unset.push(name),
         }
         rest = after;

@@ -27,6 +27,11 @@ impl<'de> Deserialize<'de> for ExpressionSource {
                 inner.deserialize_any(self)
             }
 
+            /// A stand-in, see `decode`.
+            fn visit_none<E: de::Error>(self) -> Result<Self::Value, E> {
+                Ok(ExpressionSource(String::new()))
+            }
+
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
                 Ok(ExpressionSource(text.to_owned()))
             }

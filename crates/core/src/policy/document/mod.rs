@@ -29,4 +29,7 @@ pub use problem::{Problem, problem_at};
 pub use read::{MAX_BYTES, MAX_DEPTH, MAX_NODES, read};
 pub use secret::{Json, Secret};
 pub use suggest::suggest;
-pub use value_types::{Duration, MAX_DURATION, OneOrMany, Timestamp};
+pub use value_types::{Duration, MAX_DURATION, MapOr, OneOrMany, Timestamp};
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use zeroize::Zeroizing;
 
 use super::{
+    decode::MAX_PROBLEMS,
     node::{Entry, Node, Value},
     path::{Path, Segment, quoted},
     problem::Problem,
@@ -56,6 +57,9 @@ struct Decoder {
 
 impl Decoder {
     fn problem(&mut self, message: impl Into<String>) {
+        if self.problems.len() >= MAX_PROBLEMS {
+            return;
+        }
         let path = Path::from_segments(self.path.clone());
         self.problems.push(Problem::new(&path, None, message));
     }

@@ -1,6 +1,6 @@
 //! The small value types that the raw structs share: durations, times, "one or many".
 
-use std::fmt;
+use std::{fmt, marker::PhantomData};
 
 use serde::{Deserialize, Deserializer, de};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -20,6 +20,48 @@ pub(super) const ONE_OR_MANY: &str = "doorward::OneOrMany";
 impl<T> Default for OneOrMany<T> {
     fn default() -> Self {
         Self(Vec::new())
+    }
+}
+
+/// A value that may be a map or something else: `authenticate: supplier-key` or
+/// `authenticate: {any: […]}`. Each alternative tells its own problems. For [`decode`] only: other
+/// deserializers see `T`.
+///
+/// [`decode`]: super::decode()
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MapOr<M, T> {
+    /// It is a map.
+    Map(M),
+    /// It is anything else.
+    Other(T),
+}
+
+/// How the deserializer recognises a [`MapOr`]: it answers by `visit_some` for a map, else by
+/// `visit_newtype_struct`.
+pub(super) const MAP_OR: &str = "doorward::MapOr";
+
+impl<'de, M: Deserialize<'de>, T: Deserialize<'de>> Deserialize<'de> for MapOr<M, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor<M, T>(PhantomData<(M, T)>);
+        impl<'de, M: Deserialize<'de>, T: Deserialize<'de>> de::Visitor<'de> for Visitor<M, T> {
+            type Value = MapOr<M, T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map or another value")
+            }
+
+            fn visit_some<D: Deserializer<'de>>(self, map: D) -> Result<Self::Value, D::Error> {
+                M::deserialize(map).map(MapOr::Map)
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(
+                self,
+                other: D,
+            ) -> Result<Self::Value, D::Error> {
+                T::deserialize(other).map(MapOr::Other)
+            }
+        }
+        deserializer.deserialize_newtype_struct(MAP_OR, Visitor(PhantomData))
     }
 }
 
@@ -80,7 +122,8 @@ impl std::str::FromStr for Timestamp {
 /// Deserializes what is written as one string and parsed by `FromStr`.
 struct Parsed<T> {
     expected: &'static str,
-    kind: std::marker::PhantomData<T>,
+    /// What `decode` goes on with after a problem.
+    stand_in: T,
 }
 
 impl<T: std::str::FromStr<Err = String>> de::Visitor<'_> for Parsed<T> {
@@ -88,6 +131,10 @@ impl<T: std::str::FromStr<Err = String>> de::Visitor<'_> for Parsed<T> {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.expected)
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<T, E> {
+        Ok(self.stand_in)
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
@@ -99,7 +146,7 @@ impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Parsed {
             expected: DURATION,
-            kind: std::marker::PhantomData,
+            stand_in: Self(std::time::Duration::ZERO),
         })
     }
 }
@@ -108,7 +155,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Parsed {
             expected: TIMESTAMP,
-            kind: std::marker::PhantomData,
+            stand_in: Self { unix_seconds: 0 },
         })
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn read(text: &str) -> Result<Node, Vec<Problem>> {
                 let place = error.marker();
                 Err(Stop {
                     path: Path::root(),
-                    mark: mark(place.line(), place.col()),
+                    mark: syntax::place(error.kind(), text, mark(place.line(), place.col())),
                     message: syntax::message(error.kind()),
                 })
             }

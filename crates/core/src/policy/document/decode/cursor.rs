@@ -17,7 +17,7 @@ use crate::policy::document::{
     node::{Node, Value},
     path::{Path, Segment},
     suggest::did_you_mean,
-    value_types::ONE_OR_MANY,
+    value_types::{MAP_OR, ONE_OR_MANY},
 };
 
 /// The way from the root, one link a level, each held by the call that made it.
@@ -267,6 +267,7 @@ impl<'de> Deserializer<'de> for Cursor<'_> {
     ) -> Result<V::Value, Error> {
         self.at(match name {
             ONE_OR_MANY => self.visit_one_or_many(visitor),
+            MAP_OR if matches!(self.node.value, Value::Map(_)) => visitor.visit_some(self),
             EXPRESSION_SOURCE => visitor.visit_newtype_struct(Self {
                 verbatim: true,
                 ..self

@@ -103,22 +103,16 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// Whether the next attempt, or this one, sees the entry.
-    fn is_left_out(&self, entry: &Entry) -> bool {
-        match (self.map.recovery.aside(&entry.value), self.fields) {
-            (None, _) | (Some(Aside::StandIn), Some(_)) => false,
-            (Some(Aside::StandIn), None) => true,
-            (Some(Aside::LeftOut), fields) => {
-                let name = fields
-                    .unwrap_or_default()
-                    .iter()
-                    .find(|name| **name == entry.key);
-                if let Some(name) = name {
-                    self.map.recovery.forgive(self.map.node, name);
-                }
-                true
-            }
+    fn leaves_out(&self, entry: &Entry) -> bool {
+        let out = match self.map.recovery.aside(&entry.value) {
+            None => false,
+            Some(Aside::StandIn) => self.fields.is_none(),
+            Some(Aside::LeftOut) => true,
+        };
+        if out {
+            self.map.recovery.leave_out(self.map.node, &entry.key);
         }
+        out
     }
 }
 
@@ -130,7 +124,7 @@ impl<'de> de::MapAccess<'de> for Members<'_> {
         seed: K,
     ) -> Result<Option<K::Value>, Error> {
         while let Some(entry) = self.entries.next() {
-            if self.is_left_out(entry) {
+            if self.leaves_out(entry) {
                 continue;
             }
             self.next = Some(Next::Entry(entry));

@@ -48,6 +48,8 @@ pub(super) struct Recovery<'a> {
     problems: RefCell<Vec<Problem>>,
     aside: RefCell<BTreeMap<usize, Aside>>,
     lacking: RefCell<BTreeMap<usize, BTreeMap<&'static str, Lack>>>,
+    /// Members that their maps are shown without.
+    left_out: RefCell<BTreeSet<(usize, String)>>,
     /// Maps whose unknown keys were told already: they are seen anew in each attempt.
     surveyed: RefCell<BTreeSet<usize>>,
 }
@@ -64,6 +66,7 @@ impl<'a> Recovery<'a> {
             problems: RefCell::default(),
             aside: RefCell::default(),
             lacking: RefCell::default(),
+            left_out: RefCell::default(),
             surveyed: RefCell::default(),
         }
     }
@@ -160,6 +163,9 @@ impl<'a> Recovery<'a> {
             return false;
         };
         match failure.cause {
+            // What is aside already is looked at again only where nothing can leave it out: at
+            // the root.
+            Cause::Wrong(_) if self.aside.borrow().contains_key(&place.node) => false,
             Cause::Wrong(message) => {
                 self.record(place.problem(message)) && self.further(place.node)
             }
@@ -167,15 +173,11 @@ impl<'a> Recovery<'a> {
                 self.aside.borrow_mut().insert(place.node, Aside::LeftOut);
                 self.record(place.problem(message))
             }
-            Cause::Missing(name) => match self.lack(place.node, name) {
-                Some(_) => self.further(place.node),
-                None => {
-                    let recorded =
-                        self.record(place.problem(format!("{} is required here", quoted(name))));
-                    self.set_lack(place.node, name, Lack::StandIn);
-                    recorded
-                }
-            },
+            Cause::Missing(name) if self.is_told(place.node, name) => self.further(place.node),
+            Cause::Missing(name) => {
+                self.set_lack(place.node, name, Lack::StandIn);
+                self.record(place.problem(format!("{} is required here", quoted(name))))
+            }
             Cause::NoStandIn => self.further(place.node),
             Cause::NoStandInFor(name) => {
                 let before = self.lack(place.node, name);
@@ -185,14 +187,11 @@ impl<'a> Recovery<'a> {
         }
     }
 
-    /// A key that is missing only because its value was set aside counts as told already.
-    pub(super) fn forgive(&self, map: &Node, name: &'static str) {
-        let mut lacking = self.lacking.borrow_mut();
-        lacking
-            .entry(identity(map))
-            .or_default()
-            .entry(name)
-            .or_insert(Lack::Hopeless);
+    /// Takes note that a map is shown without this member, so that its absence isn't told.
+    pub(super) fn leave_out(&self, map: &Node, key: &str) {
+        self.left_out
+            .borrow_mut()
+            .insert((identity(map), key.to_owned()));
     }
 
     fn lack(&self, map: usize, name: &str) -> Option<Lack> {
@@ -201,6 +200,11 @@ impl<'a> Recovery<'a> {
             .get(&map)
             .and_then(|names| names.get(name))
             .copied()
+    }
+
+    /// Whether it is known that, or why, the map lacks this key.
+    fn is_told(&self, map: usize, name: &str) -> bool {
+        self.lack(map, name).is_some() || self.left_out.borrow().contains(&(map, name.to_owned()))
     }
 
     fn set_lack(&self, map: usize, name: &'static str, lack: Lack) {

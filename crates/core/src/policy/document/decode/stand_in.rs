@@ -84,8 +84,10 @@ impl<'de> Deserializer<'de> for StandIn {
         visitor.visit_enum(StrDeserializer::<Error>::new(name))
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
-        Err(none())
+    /// A hand-written type offers a stand-in by `visit_none`, which no node of a document ever
+    /// calls on it: `null` is `visit_unit`, and an `Option` has a visitor of its own.
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_none()
     }
 
     serde::forward_to_deserialize_any! {

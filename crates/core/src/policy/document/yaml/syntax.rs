@@ -3,7 +3,10 @@
 
 use granit_parser::ErrorKind;
 
-use crate::policy::document::read::too_deep;
+use crate::policy::document::{
+    node::Mark,
+    read::{mark, too_deep},
+};
 
 /// One line for a syntax error.
 pub(super) fn message(kind: &ErrorKind) -> String {
@@ -28,11 +31,7 @@ pub(super) fn message(kind: &ErrorKind) -> String {
         }
         K::UnclosedQuotedScalar => "this quote is never closed",
         K::UnknownAnchor => "no anchor (&name) before this alias (*name) has its name",
-        K::TabNotAllowed
-        | K::TabInBlockIndentation
-        | K::TabInIndentation
-        | K::TabAtBlockScalarStart
-        | K::TabInPlainScalar => "tabs can't indent YAML; use spaces",
+        kind if is_tab(kind) => "tabs can't indent YAML; use spaces",
         K::InvalidIndentation
         | K::InvalidQuotedScalarIndent
         | K::InvalidBlockScalarIndent
@@ -78,4 +77,35 @@ pub(super) fn message(kind: &ErrorKind) -> String {
         _ => "this is not YAML; text with special characters must stand in quotes",
     };
     text.to_owned()
+}
+
+/// Where a syntax error is. For a tab the parser names the start of the value before it.
+pub(super) fn place(kind: &ErrorKind, text: &str, found: Mark) -> Mark {
+    if !is_tab(kind) {
+        return found;
+    }
+    let skipped = usize::try_from(found.line)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(1);
+    text.lines()
+        .enumerate()
+        .skip(skipped)
+        .find_map(|(line, content)| {
+            let indent = content.len().saturating_sub(content.trim_start().len());
+            let column = content.get(..indent)?.find('\t')?;
+            Some(mark(line.saturating_add(1), column))
+        })
+        .unwrap_or(found)
+}
+
+fn is_tab(kind: &ErrorKind) -> bool {
+    use ErrorKind as K;
+    matches!(
+        kind,
+        K::TabNotAllowed
+            | K::TabInBlockIndentation
+            | K::TabInIndentation
+            | K::TabAtBlockScalarStart
+            | K::TabInPlainScalar
+    )
 }
