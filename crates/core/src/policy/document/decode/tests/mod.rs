@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, de};
 
 use crate::policy::document::{
-    Duration, ExpressionSource, Json, MAX_PROBLEMS, MapOr, OneOrMany, Problem, Secret, Timestamp,
-    decode, read,
+    Duration, ExpressionSource, Json, MAX_PROBLEMS, MapOr, Node, OneOrMany, Path, Problem, Secret,
+    Timestamp, Value, decode, problem_at, read,
 };
 
 #[derive(Deserialize, Debug)]
@@ -190,10 +190,7 @@ fn shown(text: &str) -> Vec<String> {
     }
 }
 
-#[test]
-fn a_whole_document_is_decoded() {
-    let document = load(
-        "version: 1\n\
+const WHOLE: &str = "version: 1\n\
          clients:\n\
          - id: a\n\
          \x20 scopes: one\n\
@@ -208,8 +205,11 @@ fn a_whole_document_is_decoded() {
          - {path: /a, authenticate: one, by_hand: unlimited}\n\
          - {path: /b, authenticate: {any: [\"${NAME}\", {all: [b]}]}, by_hand: {rate: 1s, per: x, burst: 3}}\n\
          identity_headers: {x: null, y: true, z: 5}\n\
-         status: {scope_missing: 403}\n",
-    );
+         status: {scope_missing: 403}\n";
+
+#[test]
+fn a_whole_document_is_decoded() {
+    let document = load(WHOLE);
     let problems = document.as_ref().err();
     assert!(problems.is_none(), "{problems:?}");
     let document = document.unwrap();
@@ -298,4 +298,126 @@ fn a_variable_repeated_does_not_fill_the_memory() {
             .ends_with("are longer than 8388608 bytes together"),
         "{problems:?}"
     );
+}
+
+/// The trees that differ from `node` in one value, each with the path of that value.
+fn mutants(node: &Node, path: &Path, replacement: &Value, found: &mut Vec<(Path, Node)>) {
+    let mark = node.mark;
+    found.push((
+        path.clone(),
+        Node {
+            value: replacement.clone(),
+            mark,
+        },
+    ));
+    match &node.value {
+        Value::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let mut inner = Vec::new();
+                mutants(item, &path.index(index), replacement, &mut inner);
+                found.extend(inner.into_iter().map(|(path, mutant)| {
+                    let mut items = items.clone();
+                    items[index] = mutant;
+                    (
+                        path,
+                        Node {
+                            value: Value::List(items),
+                            mark,
+                        },
+                    )
+                }));
+            }
+        }
+        Value::Map(entries) => {
+            for (index, entry) in entries.iter().enumerate() {
+                let mut inner = Vec::new();
+                mutants(&entry.value, &path.key(&entry.key), replacement, &mut inner);
+                found.extend(inner.into_iter().map(|(path, mutant)| {
+                    let mut entries = entries.clone();
+                    entries[index].value = mutant;
+                    (
+                        path,
+                        Node {
+                            value: Value::Map(entries),
+                            mark,
+                        },
+                    )
+                }));
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn one_wrong_value_is_one_problem_at_its_place() {
+    let tree = read(WHOLE.as_bytes()).unwrap();
+    let replacements = [
+        Value::Null,
+        Value::Bool(true),
+        Value::Int(-70_000),
+        Value::Float(0.5),
+        Value::String("?".to_owned().into()),
+        Value::List(Vec::new()),
+        Value::List(vec![Node {
+            value: Value::Null,
+            mark: None,
+        }]),
+    ];
+    let mut wrong = 0;
+    for replacement in replacements {
+        let mut found = Vec::new();
+        mutants(&tree, &Path::root(), &replacement, &mut found);
+        for (path, mutant) in found {
+            let Err(problems) = decode::<Document>(&mutant, &environment, &[]) else {
+                continue;
+            };
+            wrong += 1;
+            assert_eq!(problems.len(), 1, "{path} {replacement:?}: {problems:#?}");
+            assert!(
+                problems[0].path.starts_with(&path.to_string()),
+                "{path}: {problems:?}"
+            );
+            if !path.segments().is_empty()
+                && !matches!(&replacement, Value::List(items) if !items.is_empty())
+            {
+                assert_eq!(
+                    problems[0],
+                    problem_at(&mutant, &path, problems[0].message.clone())
+                );
+            }
+        }
+    }
+    assert!(wrong > 200, "{wrong}");
+}
+
+#[test]
+fn every_pair_of_wrong_values_is_told() {
+    let tree = read(WHOLE.as_bytes()).unwrap();
+    let mut once = Vec::new();
+    let wrong = Value::List(vec![Node {
+        value: Value::Int(1),
+        mark: None,
+    }]);
+    mutants(&tree, &Path::root(), &wrong, &mut once);
+    let paths = |tree: &Node| match decode::<Document>(tree, &environment, &[]) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.into_iter().map(|problem| problem.path).collect(),
+    };
+    for (path, mutant) in once {
+        let first = paths(&mutant);
+        let mut twice = Vec::new();
+        mutants(&mutant, &Path::root(), &wrong, &mut twice);
+        for (other, mutant) in twice {
+            let (one, two) = (path.segments(), other.segments());
+            if one.starts_with(two) || two.starts_with(one) {
+                continue;
+            }
+            let both = paths(&mutant);
+            assert!(
+                first.iter().all(|path| both.contains(path)),
+                "{path} and {other}: {first:?}, {both:?}"
+            );
+        }
+    }
 }
