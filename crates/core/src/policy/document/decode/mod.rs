@@ -29,7 +29,7 @@ const MAX_ATTEMPTS: usize = 4 * MAX_PROBLEMS;
 ///
 /// A type with a hand-written `Deserialize` asks by `deserialize_any`, names what it takes in
 /// `expecting`, and may offer a stand-in for itself by `visit_none`: with it, its absence doesn't
-/// hide what else the struct around it lacks.
+/// hide what else the struct around it lacks. Its own errors must not show the value.
 ///
 /// Structs take their own keys only. `not_yet` lists places that the policy language knows but
 /// this version doesn't do: `rules[].shadow`, `tokens.*.sign`.
