@@ -1,4 +1,5 @@
 //! All of Doorward's logic, with no proxy, no clock and no I/O in it.
 #![forbid(unsafe_code)]
 
+pub mod jose;
 pub mod policy;

@@ -1,0 +1,193 @@
+//! What a token says, read strictly (RFC 7519 §4).
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::{TokenError, json};
+
+/// The latest time that a claim may name, in seconds since 1970: the end of the year 9999. A later
+/// one is no time but a mistake, most often milliseconds taken for seconds.
+pub const MAX_NUMERIC_DATE: u64 = 253_402_300_799;
+
+/// The claims set of a token.
+///
+/// Registered claims have the types of RFC 7519 or the token is refused; all others are as they
+/// came. A claim that is `null` stands there, with a wrong type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claims {
+    map: Map<String, Value>,
+    exp: Option<Duration>,
+    nbf: Option<Duration>,
+    iat: Option<Duration>,
+}
+
+impl Claims {
+    /// Reads a decoded payload.
+    ///
+    /// # Errors
+    /// [`TokenError::Malformed`] where it is no strict JSON object (duplicate members and deep
+    /// nesting included); [`TokenError::Claims`] where a registered claim has a wrong type.
+    pub fn parse(payload: &[u8]) -> Result<Self, TokenError> {
+        let map = json::object(payload).map_err(|_| TokenError::Malformed)?;
+        for name in ["iss", "sub"] {
+            if map.get(name).is_some_and(|value| !value.is_string()) {
+                return Err(TokenError::Claims);
+            }
+        }
+        match map.get("aud") {
+            None | Some(Value::String(_)) => {}
+            Some(Value::Array(list)) if list.iter().all(Value::is_string) => {}
+            Some(_) => return Err(TokenError::Claims),
+        }
+        let date = |name| map.get(name).map(numeric_date).transpose();
+        Ok(Self {
+            exp: date("exp")?,
+            nbf: date("nbf")?,
+            iat: date("iat")?,
+            map,
+        })
+    }
+
+    /// Any claim, by its name.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.map.get(name)
+    }
+
+    /// All claims, as expressions see them.
+    pub fn as_map(&self) -> &Map<String, Value> {
+        &self.map
+    }
+
+    /// `iss`.
+    pub fn issuer(&self) -> Option<&str> {
+        self.map.get("iss").and_then(Value::as_str)
+    }
+
+    /// `sub`.
+    pub fn subject(&self) -> Option<&str> {
+        self.map.get("sub").and_then(Value::as_str)
+    }
+
+    /// `aud`: a single string counts as a list of one, an absent one as none.
+    pub fn audience(&self) -> impl Iterator<Item = &str> {
+        let list = match self.map.get("aud") {
+            Some(Value::Array(list)) => list.as_slice(),
+            Some(single) => std::slice::from_ref(single),
+            None => &[],
+        };
+        list.iter().filter_map(Value::as_str)
+    }
+
+    /// `exp`, since 1970.
+    pub fn expires(&self) -> Option<Duration> {
+        self.exp
+    }
+
+    /// `nbf`, since 1970.
+    pub fn not_before(&self) -> Option<Duration> {
+        self.nbf
+    }
+
+    /// `iat`, since 1970.
+    pub fn issued_at(&self) -> Option<Duration> {
+        self.iat
+    }
+}
+
+/// A NumericDate of RFC 7519 §2: seconds, with or without a fraction.
+fn numeric_date(value: &Value) -> Result<Duration, TokenError> {
+    let date = match value {
+        Value::Number(number) => match (number.as_u64(), number.as_f64()) {
+            (Some(seconds), _) => Some(Duration::from_secs(seconds)),
+            (None, Some(seconds)) => Duration::try_from_secs_f64(seconds).ok(),
+            (None, None) => None,
+        },
+        _ => None,
+    };
+    date.filter(|date| date.as_secs() <= MAX_NUMERIC_DATE)
+        .ok_or(TokenError::Claims)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_whole_or_fractional_seconds_and_nothing_else() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("0.0", Some(0)),
+            ("1700000000", Some(1_700_000_000_000)),
+            ("1700000000.5", Some(1_700_000_000_500)),
+            ("17e8", Some(1_700_000_000_000)),
+            ("253402300799", Some(253_402_300_799_000)),
+            ("253402300800", None),
+            ("1700000000000", None),
+            ("18446744073709551616", None),
+            ("1e300", None),
+            ("-1", None),
+            ("-0.5", None),
+            ("\"1700000000\"", None),
+            ("null", None),
+            ("true", None),
+            ("[1700000000]", None),
+            ("{}", None),
+        ] {
+            for name in ["exp", "nbf", "iat"] {
+                let claims = Claims::parse(format!("{{\"{name}\":{text}}}").as_bytes());
+                let date = claims.as_ref().ok().map(|claims| {
+                    let dates = [claims.expires(), claims.not_before(), claims.issued_at()];
+                    let mut there = dates.into_iter().flatten();
+                    (there.next().unwrap().as_millis() as u64, there.next())
+                });
+                assert_eq!(date, expected.map(|millis| (millis, None)), "{name} {text}");
+                if claims.is_err() {
+                    assert_eq!(claims, Err(TokenError::Claims));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn registered_claims_have_their_types() {
+        for text in [
+            r#"{"iss":1}"#,
+            r#"{"iss":null}"#,
+            r#"{"iss":["a"]}"#,
+            r#"{"sub":{}}"#,
+            r#"{"aud":1}"#,
+            r#"{"aud":null}"#,
+            r#"{"aud":["a",1]}"#,
+            r#"{"aud":[["a"]]}"#,
+            r#"{"aud":{"a":"a"}}"#,
+        ] {
+            assert_eq!(
+                Claims::parse(text.as_bytes()),
+                Err(TokenError::Claims),
+                "{text}"
+            );
+        }
+        let claims =
+            Claims::parse(br#"{"iss":"i","sub":"s","aud":["a","b"],"x":{"y":1}}"#).unwrap();
+        assert_eq!(claims.issuer(), Some("i"));
+        assert_eq!(claims.subject(), Some("s"));
+        assert_eq!(claims.audience().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(claims.get("x").unwrap()["y"], 1);
+        assert_eq!(claims.as_map().len(), 4);
+        let claims = Claims::parse(br#"{"aud":"a"}"#).unwrap();
+        assert_eq!(claims.audience().collect::<Vec<_>>(), ["a"]);
+        assert_eq!(Claims::parse(b"{}").unwrap().audience().count(), 0);
+    }
+
+    #[test]
+    fn a_payload_that_is_no_strict_object_is_malformed() {
+        for text in ["", "[]", "\"a\"", "1", "{\"a\":1,\"a\":2}", "{} {}"] {
+            assert_eq!(
+                Claims::parse(text.as_bytes()),
+                Err(TokenError::Malformed),
+                "{text}"
+            );
+        }
+    }
+}
