@@ -169,3 +169,6 @@ fn wrong_result(expected: Expected, found: &Value) -> EvaluationError {
         found: found.value_type(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,9 +89,9 @@ pub(super) fn call(
         (Function::Substring, [_, Value::Int(start), Value::Int(end)]) => {
             substring(text, *start, Some(*end))
         }
-        (Function::IndexOf, [_, Value::String(part)]) => index_of(text, part, 0),
+        (Function::IndexOf, [_, Value::String(part)]) => index_of(text, part, None),
         (Function::IndexOf, [_, Value::String(part), Value::Int(from)]) => {
-            index_of(text, part, *from)
+            index_of(text, part, Some(*from))
         }
         (Function::LastIndexOf, [_, Value::String(part)]) => last_index_of(text, part, None),
         (Function::LastIndexOf, [_, Value::String(part), Value::Int(from)]) => {
@@ -220,50 +220,47 @@ fn index_at(text: &str, byte: usize) -> Result<Value> {
         .map_err(|_| EvaluationError::Overflow)
 }
 
-fn index_of(text: &str, part: &str, from: i64) -> Result<Value> {
-    let Some(from) = byte_at(text, from) else {
-        return beyond(text, part, from);
+fn index_of(text: &str, part: &str, from: Option<i64>) -> Result<Value> {
+    let start = match from {
+        Some(from) => match start_of_search(text, part, from)? {
+            Some(start) => start,
+            None => return index_at(text, text.len()),
+        },
+        None => 0,
     };
-    if from == text.len() && !text.is_empty() && !part.is_empty() {
-        return Err(EvaluationError::OutOfRange);
-    }
-    let rest = text.get(from..).unwrap_or_default();
+    let rest = text.get(start..).unwrap_or_default();
     match rest.find(part) {
-        Some(found) => index_at(text, from + found),
+        Some(found) => index_at(text, start + found),
         None => Ok(Value::Int(-1)),
     }
 }
 
 fn last_index_of(text: &str, part: &str, from: Option<i64>) -> Result<Value> {
-    let Some(from) = from else {
-        return match text.rfind(part) {
-            Some(found) => index_at(text, found),
-            None => Ok(Value::Int(-1)),
-        };
+    let end = match from {
+        Some(from) => match start_of_search(text, part, from)? {
+            // The match may begin at `from` and reach beyond it.
+            Some(start) => start.saturating_add(part.len()).min(text.len()),
+            None => return index_at(text, text.len()),
+        },
+        None => text.len(),
     };
-    let Some(from_byte) = byte_at(text, from) else {
-        return beyond(text, part, from);
-    };
-    if from_byte == text.len() && !part.is_empty() {
-        return Err(EvaluationError::OutOfRange);
-    }
-    // The match may begin at `from` and reach beyond it.
-    let mut end = from_byte.saturating_add(part.len()).min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    match text.get(..end).unwrap_or_default().rfind(part) {
+    let searched = text
+        .get(..text.floor_char_boundary(end))
+        .unwrap_or_default();
+    match searched.rfind(part) {
         Some(found) => index_at(text, found),
         None => Ok(Value::Int(-1)),
     }
 }
 
-/// A start behind the end: nothing is found there but the empty text, at the end.
-fn beyond(text: &str, part: &str, from: i64) -> Result<Value> {
-    if from >= 0 && part.is_empty() {
-        return index_at(text, text.len());
+/// The byte at which a search from this code point begins. From the end on there is only the
+/// empty text to be found, which is told by none.
+fn start_of_search(text: &str, part: &str, from: i64) -> Result<Option<usize>> {
+    match byte_at(text, from) {
+        Some(start) if start < text.len() => Ok(Some(start)),
+        _ if from >= 0 && part.is_empty() => Ok(None),
+        _ => Err(EvaluationError::OutOfRange),
     }
-    Err(EvaluationError::OutOfRange)
 }
 
 /// RFC 3986: everything but the unreserved characters is escaped, so the result is safe in a
