@@ -9,10 +9,11 @@ use cel::common::ast::{
     operators,
 };
 use cel::parser::PrattParser;
-use regex_lite::RegexBuilder;
 
 use super::error::CompileError;
-use super::node::{Body, FUNCTIONS, Function, Node, Pattern, Signature, Style};
+use super::names::{did_you_mean, hint, listed};
+use super::node::{Body, FUNCTIONS, Function, Node, Signature, Style};
+use super::pattern::Pattern;
 use super::place::{Place, Variable, VariableSet};
 use super::value::Value;
 use super::{MAX_DEPTH, MAX_SOURCE};
@@ -28,11 +29,6 @@ const MACROS: [&str; 8] = [
     "filter",
     "matches",
 ];
-
-/// Sizes of a compiled pattern in bytes, and how many bytes of plain copying a byte of text then
-/// counts for. regex-lite doesn't tell a program's size, it only refuses one above a limit. At
-/// worst each of its states, of some 32 bytes each, is visited for every byte of text.
-const PATTERN_SIZES: [(usize, usize); 3] = [(2 * 1024, 64), (8 * 1024, 256), (32 * 1024, 1024)];
 
 /// What compiling finds out.
 #[derive(Debug)]
@@ -315,7 +311,7 @@ impl<'a> Compiler<'a> {
         };
         Ok(Node::Matches {
             text: Box::new(self.node(text, depth)?),
-            pattern: Box::new(compile_pattern(pattern.inner())?),
+            pattern: Box::new(Pattern::compile(pattern.inner())?),
         })
     }
 
@@ -398,20 +394,6 @@ fn literal_value(literal: &LiteralValue) -> Value {
     }
 }
 
-fn compile_pattern(pattern: &str) -> Result<Pattern, CompileError> {
-    let mut refused = None;
-    for (size, cost) in PATTERN_SIZES {
-        match RegexBuilder::new(pattern).size_limit(size).build() {
-            Ok(regex) => return Ok(Pattern { regex, cost }),
-            Err(error) => refused = Some(error),
-        }
-    }
-    let reason = refused.map_or_else(String::new, |error| error.to_string());
-    Err(CompileError::new(format!(
-        "`matches` can't use the pattern `{pattern}`: {reason}"
-    )))
-}
-
 fn find_function(name: &str, member: bool) -> Result<&'static Signature, CompileError> {
     let fits = |signature: &&Signature| {
         signature.name == name
@@ -469,34 +451,4 @@ fn wrong_arguments(function: &Signature, found: usize, member: bool) -> CompileE
         "`{}` takes {wanted}, here it has {found}",
         function.title
     ))
-}
-
-/// The nearest of some names, or all of them where none is near.
-fn hint<'n>(name: &str, names: impl Iterator<Item = &'n str> + Clone) -> String {
-    match closest(name, names.clone()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("there are {}", listed(names)),
-    }
-}
-
-fn did_you_mean<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> String {
-    closest(name, names).map_or_else(String::new, |near| format!("; did you mean `{near}`?"))
-}
-
-fn closest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    /// Above it people recognise their slip; below it the suggestion is a guess.
-    const ALIKE: f64 = 0.6;
-    let name = name.to_lowercase();
-    names
-        .map(|candidate| {
-            let alike = strsim::normalized_damerau_levenshtein(&name, &candidate.to_lowercase());
-            (alike, candidate)
-        })
-        .filter(|(alike, _)| *alike >= ALIKE)
-        .max_by(|left, right| left.0.total_cmp(&right.0))
-        .map(|(_, candidate)| candidate)
-}
-
-fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    names.collect::<Vec<_>>().join(", ")
 }

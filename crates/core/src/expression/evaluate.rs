@@ -104,11 +104,7 @@ impl<'a> Evaluation<'a> {
                 [] => Err(EvaluationError::Unreadable(function.title)),
             },
             Node::Matches { text, pattern } => match self.node(text)? {
-                Value::String(text) => {
-                    self.budget
-                        .spend_bytes(text.len().saturating_mul(pattern.cost))?;
-                    Ok(Value::Bool(pattern.regex.is_match(&text)))
-                }
+                Value::String(text) => Ok(Value::Bool(pattern.is_in(&text, &mut self.budget)?)),
                 other => Err(no_overload("matches", &other)),
             },
             Node::Comprehension { range, body } => self.comprehension(range, body),

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use regex_lite::Regex;
-
+use super::pattern::Pattern;
 use super::place::Variable;
 use super::value::{Value, ValueType};
 
@@ -41,14 +40,6 @@ pub(super) enum Node {
         range: Box<Node>,
         body: Box<Body>,
     },
-}
-
-/// A pattern of `matches`.
-#[derive(Debug)]
-pub(super) struct Pattern {
-    pub regex: Regex,
-    /// How many bytes of plain copying a byte of text counts for.
-    pub cost: usize,
 }
 
 /// What a comprehension does with each item.

@@ -10,7 +10,7 @@ fn a_mistake_is_told_with_its_mend() {
         ),
         (
             "foo == 'x'",
-            "there is no variable `foo` here; there are request, path, source, client, claims, tenant, scopes, metadata",
+            "there is no variable `foo` here; known are request, path, source, client, claims, tenant, scopes, metadata",
         ),
         (
             "scopes.all(scope, scop == 'x')",
@@ -30,11 +30,11 @@ fn a_mistake_is_told_with_its_mend() {
         ),
         (
             "source.port == 1",
-            "`source` has no member `port`; there are address",
+            "`source` has no member `port`; known are address",
         ),
         (
             "client.name == 'x'",
-            "`client` has no member `name`; there are id, tenant, scopes, metadata",
+            "`client` has no member `name`; known are id, tenant, scopes, metadata",
         ),
         (
             "request.host.port == 1",
