@@ -15,6 +15,7 @@ use super::names::{did_you_mean, hint, listed};
 use super::node::{Body, FUNCTIONS, Function, Node, Signature, Style};
 use super::pattern::Pattern;
 use super::place::{Place, Variable, VariableSet};
+use super::syntax::syntax_error;
 use super::value::Value;
 use super::{MAX_DEPTH, MAX_SOURCE};
 
@@ -53,7 +54,7 @@ pub(super) fn compile(source: &str, place: Place) -> Result<Compiled, CompileErr
     let tree = PrattParser::new()
         .enable_ident_escape_syntax(true)
         .parse(source)
-        .map_err(|errors| syntax_error(&errors))?;
+        .map_err(|errors| syntax_error(source, &errors))?;
     let mut compiler = Compiler {
         place,
         item: None,
@@ -75,24 +76,6 @@ pub(super) fn compile(source: &str, place: Place) -> Result<Compiled, CompileErr
         variables: compiler.variables,
         members: compiler.members,
     })
-}
-
-fn syntax_error(errors: &cel::ParseErrors) -> CompileError {
-    let Some(first) = errors.errors.first() else {
-        return CompileError::new("this is no CEL expression");
-    };
-    let message = first
-        .msg
-        .strip_prefix("Syntax error: ")
-        .unwrap_or(&first.msg);
-    match (usize::try_from(first.pos.0), usize::try_from(first.pos.1)) {
-        (Ok(line @ 1..), Ok(column @ 1..)) => CompileError::at(
-            line,
-            column,
-            format!("this is no CEL expression: {message}"),
-        ),
-        _ => CompileError::new(format!("this is no CEL expression: {message}")),
-    }
 }
 
 struct Compiler<'a> {
@@ -157,8 +140,13 @@ impl<'a> Compiler<'a> {
             None => {
                 let known = allowed.iter().map(|variable| -> &str { variable.name() });
                 let names = known.chain(self.item);
+                let text = if did_you_mean(name, names.clone()).is_empty() {
+                    format!("; for the text itself write `'{name}'`")
+                } else {
+                    String::new()
+                };
                 Err(CompileError::new(format!(
-                    "there is no variable `{name}` here; {}",
+                    "there is no variable `{name}` here; {}{text}",
                     hint(name, names)
                 )))
             }
@@ -209,6 +197,18 @@ impl<'a> Compiler<'a> {
         operand: &Node,
         field: &str,
     ) -> Result<Option<super::ValueType>, CompileError> {
+        if let Node::Select {
+            operand, field: of, ..
+        } = operand
+            && matches!(operand.as_ref(), Node::Variable(Variable::Request))
+            && of.as_ref() == "headers"
+            && field.bytes().any(|byte| byte.is_ascii_uppercase())
+        {
+            return Err(CompileError::new(format!(
+                "`request.headers` has its names in lower case: write `request.headers['{}']`",
+                field.to_ascii_lowercase()
+            )));
+        }
         match operand.value_type() {
             Some(found) if found != super::ValueType::Map => Err(CompileError::new(format!(
                 "`.{field}` reads a member of a map, but this is {found}"

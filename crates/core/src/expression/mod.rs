@@ -19,6 +19,7 @@ mod node;
 mod pattern;
 mod place;
 mod scope;
+mod syntax;
 mod text;
 mod value;
 

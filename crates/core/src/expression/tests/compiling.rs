@@ -10,7 +10,7 @@ fn a_mistake_is_told_with_its_mend() {
         ),
         (
             "foo == 'x'",
-            "there is no variable `foo` here; known are request, path, source, client, claims, tenant, scopes, metadata",
+            "there is no variable `foo` here; known are request, path, source, client, claims, tenant, scopes, metadata; for the text itself write `'foo'`",
         ),
         (
             "scopes.all(scope, scop == 'x')",
@@ -142,6 +142,43 @@ fn a_slip_of_syntax_is_told_with_its_position() {
         if let Some(column) = position {
             assert_eq!(error.position(), Some((1, column)), "{source}: {error}");
         }
+    }
+}
+
+#[test]
+fn the_usual_slips_of_syntax_are_told_with_their_mend() {
+    for (source, expected) in [
+        (
+            "tenant = 'x'",
+            "equality is written `==` (at column 8 of the expression)",
+        ),
+        (
+            "true and false",
+            "`and` is written `&&` (at column 6 of the expression)",
+        ),
+        (
+            "true or false",
+            "`or` is written `||` (at column 6 of the expression)",
+        ),
+        (
+            "tenant == 'x' 'y'",
+            "`'y'` can't follow here (at column 15 of the expression)",
+        ),
+        (
+            "tenant ==\n path.a ==",
+            "it ends too early (at line 2, column 11 of the expression)",
+        ),
+        (
+            "has(claims['a'])",
+            "`has` asks for a member: `has(claims.sub)`, or `'x-y' in claims` (at column 11 of the expression)",
+        ),
+        (
+            "tenant == ${TENANT}",
+            "`${NAME}` is replaced in literal strings only, never in an expression (at column 11 of the expression)",
+        ),
+    ] {
+        let expected = format!("this is no CEL expression: {expected}");
+        assert_eq!(refusal(source, Place::AllowIf), expected, "{source}");
     }
 }
 
