@@ -1,5 +1,6 @@
 //! Several keys, of which a token names one or none.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -38,6 +39,17 @@ pub struct SkippedKey {
     pub kid: Option<String>,
     /// Why it can't be used.
     pub reason: KeyError,
+}
+
+impl fmt::Display for SkippedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "keys[{}]", self.index)?;
+        if let Some(kid) = &self.kid {
+            // A fetched set is somebody else's text: it must not break a log line.
+            write!(f, " ({})", kid.escape_debug())?;
+        }
+        write!(f, ": {}", self.reason)
+    }
 }
 
 /// Keys in the order in which they are tried.
@@ -118,6 +130,11 @@ impl KeySet {
             .chain(nameless)
             .filter(move |key| key.fits(algorithm) && key.is_live(now))
             .take(MAX_CANDIDATES)
+    }
+
+    /// The keys, to be put together with others.
+    pub fn into_keys(self) -> Vec<Key> {
+        self.keys
     }
 
     /// All keys, in their order.

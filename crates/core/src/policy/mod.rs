@@ -1,3 +1,122 @@
-//! The policy: one document that says who may call what.
+//! The policy: from a document to what requests are judged by.
+//!
+//! `document` reads text and finds places for errors, `raw` names the language's keys,
+//! `compile` checks all of it and makes a [`Policy`], which can't hold anything that a
+//! request would still have to check.
 
+mod compile;
 pub mod document;
+mod raw;
+
+pub use compile::load;
+
+use crate::authenticate::Authenticator;
+use crate::authorize::Authorize;
+use crate::credentials::{Clients, Kept, Places};
+use crate::expression::Expression;
+use crate::keys::RemoteKeys;
+use crate::reply::ErrorFormat;
+use crate::route::Router;
+use crate::tokens::Exchange;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// A policy that was checked and compiled.
+#[derive(Debug)]
+pub struct Policy {
+    /// SHA-256 of the configuration and the values it took from the environment. It is part
+    /// of every key under which something derived from this policy is shared.
+    pub digest: [u8; 32],
+    /// The embedded store.
+    pub clients: Clients,
+    /// All authenticators; others name them by index.
+    pub authenticators: Vec<Authenticator>,
+    /// All token endpoints; others name them by index.
+    pub exchanges: Vec<Exchange>,
+    /// All fetched key sets; others name them by index.
+    pub remotes: Vec<RemoteKeys>,
+    /// Which rule a request meets.
+    pub router: Router,
+    /// The rules, in the document's order.
+    pub rules: Vec<Rule>,
+    /// Every place that some authenticator reads.
+    pub places: Places,
+    /// The headers that tell the upstream who calls.
+    pub identity: Vec<(String, HeaderValue)>,
+    /// The headers that no caller may set, see [`reserved_name`].
+    pub reserved: BTreeSet<String>,
+    /// Whether CORS preflights pass without credentials.
+    pub bypass_preflight: bool,
+    /// How refusals look where no rule matches.
+    pub errors: Rc<ErrorFormat>,
+    /// Whether some decision needs the caller's address.
+    pub needs_source: bool,
+}
+
+/// One rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Who may call.
+    pub authenticate: Authenticate,
+    /// What the caller must be allowed.
+    pub authorize: Authorize,
+    /// What the upstream gets.
+    pub upstream: Upstream,
+    /// How this rule's refusals look.
+    pub errors: Rc<ErrorFormat>,
+}
+
+/// Who may call: authenticators by index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authenticate {
+    /// Everybody.
+    Public,
+    /// One authenticator.
+    One(usize),
+    /// The first that succeeds.
+    Any(Vec<Authenticate>),
+    /// All of them.
+    All(Vec<Authenticate>),
+}
+
+/// What the upstream gets.
+#[derive(Debug)]
+pub struct Upstream {
+    /// What becomes of `Authorization`.
+    pub authorization: Authorization,
+    /// Names of headers, parameters and cookies that go on although they were consumed, in
+    /// lower case.
+    pub keep: Kept,
+    /// More headers, names in lower case.
+    pub headers: Vec<(String, HeaderValue)>,
+}
+
+/// What becomes of `Authorization` on the way to the upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authorization {
+    /// An exchanged token, or the JWT in it that this rule verified.
+    Keep,
+    /// Nothing goes on.
+    Remove,
+    /// The gateway's own token from the exchange of this index.
+    Inject(usize),
+}
+
+/// A header's value for the upstream.
+#[derive(Debug)]
+pub enum HeaderValue {
+    /// `client.id`, without evaluating an expression.
+    ClientId,
+    /// `tenant`, without evaluating an expression.
+    Tenant,
+    /// `scopes.join(" ")`, without evaluating an expression.
+    Scopes,
+    /// Any other expression.
+    Expression(Expression),
+}
+
+/// The form under which header names are compared where a caller must not set them: lower
+/// case, and `_` as `-`, since some upstreams take them for the same.
+pub fn reserved_name(name: &str) -> String {
+    name.to_ascii_lowercase().replace('_', "-")
+}

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer};
+use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// A text that never shows: `Debug` is redacted, there is no `Display` and no `Serialize`, and it
@@ -16,6 +17,15 @@ impl Secret {
         &self.0
     }
 }
+
+/// In constant time for texts of one length (the length itself is no secret worth hiding).
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl Eq for Secret {}
 
 impl From<String> for Secret {
     fn from(text: String) -> Self {

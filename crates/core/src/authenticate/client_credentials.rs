@@ -1,0 +1,187 @@
+//! A caller's id and secret, exchanged for a token.
+
+use super::{Authenticator, ClientFacts, Identity, Need, Stop};
+use crate::credentials::{ExtractError, Source, extract, read_basic};
+use crate::decide::Context;
+use crate::host::Host;
+use crate::http::Refusal;
+use crate::jose::Claims;
+use crate::reply::Reason;
+use crate::tokens::{Failed, Failure, Held, Lookup, Pair, Verified};
+use serde_json::Value;
+use std::rc::Rc;
+
+/// A caller's id and secret, exchanged for a token.
+#[derive(Debug)]
+pub struct ClientCredentials {
+    /// Where the pair is.
+    pub from: PairSource,
+    /// The token endpoint, by index in the policy.
+    pub exchange: usize,
+    /// The jwt authenticator that the token must satisfy, by index in the policy.
+    pub verify: Option<usize>,
+    /// The claim that must equal the id presented.
+    pub client_claim: Option<String>,
+}
+
+/// Where a pair is.
+#[derive(Debug)]
+pub enum PairSource {
+    /// In two places.
+    Parts {
+        /// The id's.
+        id: Source,
+        /// The secret's.
+        secret: Source,
+    },
+    /// HTTP Basic in `Authorization`.
+    Basic,
+}
+
+pub(super) fn authenticate<H: Host + 'static>(
+    context: &Context<'_, H>,
+    authenticator: &Authenticator,
+    own: &ClientCredentials,
+) -> Result<Identity, Stop> {
+    let pair = match presented(context, &own.from) {
+        Ok(Some(pair)) => pair,
+        Ok(None) => return Err(authenticator.missing().into()),
+        Err(reason) => return Err(authenticator.refuse(reason).into()),
+    };
+    let held = exchanged(context, own.exchange, &pair).map_err(|stop| match stop {
+        Stop::Refuse(refusal) => Stop::Refuse(authenticator.challenge(refusal, true)),
+        need => need,
+    })?;
+    let mut identity = match own.verify {
+        None => Identity {
+            is_token: true,
+            ..Identity::default()
+        },
+        Some(verify) => match verified(context, authenticator, verify, &held) {
+            Ok(identity) => identity,
+            Err(Stop::Refuse(refusal)) => {
+                // A token that can't be used is no token; 5xx may pass by itself.
+                if refusal.reason.public().status < 500 {
+                    context.gateway.reject_token(own.exchange, &pair);
+                }
+                return Err(refusal.into());
+            }
+            need => return need,
+        },
+    };
+    if let Some(claim) = &own.client_claim {
+        let named = identity
+            .claims
+            .as_deref()
+            .and_then(|claims| claims.get(claim));
+        if named.and_then(Value::as_str) != Some(&pair.id) {
+            context.gateway.reject_token(own.exchange, &pair);
+            return Err(authenticator.refuse(Reason::TokenClaims).into());
+        }
+    }
+    // `verify` may name a client of the store, but it is the pair that says who calls.
+    identity.client = match identity.client {
+        Some(client) if *client.id == *pair.id => Some(client),
+        _ => Some(ClientFacts::of_id(&pair.id)),
+    };
+    identity.exchanged = Some(held);
+    Ok(identity)
+}
+
+/// The pair in a request; `None` where a part is missing.
+fn presented<H>(context: &Context<'_, H>, from: &PairSource) -> Result<Option<Pair>, Reason> {
+    let query = context.target.query.as_deref();
+    let read = |source: &Source| {
+        extract(std::slice::from_ref(source), context.request, query).map_err(reason)
+    };
+    match from {
+        PairSource::Parts { id, secret } => {
+            let (Some(id), Some(secret)) = (read(id)?, read(secret)?) else {
+                return Ok(None);
+            };
+            Pair::new(&id, &secret)
+                .map(Some)
+                .ok_or(Reason::ClientMalformed)
+        }
+        PairSource::Basic => {
+            let source = Source::Header {
+                name: "authorization".to_owned(),
+                scheme: Some("Basic".to_owned()),
+            };
+            let Some(credential) = read(&source)? else {
+                return Ok(None);
+            };
+            let basic = read_basic(&credential).map_err(reason)?;
+            Pair::new(&basic.id, basic.secret.expose())
+                .map(Some)
+                .ok_or(Reason::ClientMalformed)
+        }
+    }
+}
+
+fn reason(error: ExtractError) -> Reason {
+    match error {
+        ExtractError::Duplicated => Reason::CredentialsDuplicated,
+        ExtractError::Malformed => Reason::ClientMalformed,
+    }
+}
+
+/// The token for a pair, as far as it is known.
+pub fn exchanged<H: Host + 'static>(
+    context: &Context<'_, H>,
+    exchange: usize,
+    pair: &Pair,
+) -> Result<Rc<Held>, Stop> {
+    if let Some(outcome) = context.answers.token(exchange, pair) {
+        return outcome.map_err(|failed| refusal(&failed, context).into());
+    }
+    match context.gateway.look_up_token(exchange, pair) {
+        Lookup::Found(held) => Ok(held),
+        Lookup::Failed(failed) => Err(refusal(&failed, context).into()),
+        Lookup::Unknown => Err(Stop::Need(Need::Token(exchange, pair.clone()))),
+    }
+}
+
+fn refusal<H: Host + 'static>(failed: &Failed, context: &Context<'_, H>) -> Refusal {
+    let seconds = failed.end.saturating_sub(context.gateway.host.now());
+    // A wait rounded down would be a try too early.
+    let seconds = seconds.as_secs() + u64::from(seconds.subsec_nanos() > 0);
+    let wait = |reason| Refusal::for_now(reason, seconds.max(1));
+    match failed.failure {
+        Failure::Refused => Refusal::of(Reason::ExchangeRefused),
+        Failure::Unverifiable => Refusal::of(Reason::TokenSignature),
+        Failure::Limited => wait(Reason::ExchangeLimited),
+        Failure::Unavailable => wait(Reason::ExchangeUnavailable),
+        Failure::Unusable => wait(Reason::ExchangeReply),
+    }
+}
+
+/// What the token says, once it satisfies `verify`. A held token's signature is checked
+/// once for each generation of keys.
+fn verified<H: Host + 'static>(
+    context: &Context<'_, H>,
+    authenticator: &Authenticator,
+    verify: usize,
+    held: &Held,
+) -> Result<Identity, Stop> {
+    let Some(Authenticator::Jwt(jwt)) = context.gateway.policy.authenticators.get(verify) else {
+        return Err(Refusal::of(Reason::Internal).into());
+    };
+    let generation = jwt.generation(context);
+    let known = held.verified.borrow().clone();
+    let claims: Rc<Claims> = match known {
+        Some(known) if generation == Some(known.generation) => known.claims,
+        _ => {
+            let claims = jwt.verified_claims(context, authenticator, &held.token)?;
+            if let Some(generation) = jwt.generation(context) {
+                *held.verified.borrow_mut() = Some(Verified {
+                    claims: claims.clone(),
+                    generation,
+                });
+            }
+            claims
+        }
+    };
+    jwt.identify(context, claims)
+        .map_err(|reason| authenticator.refuse(reason).into())
+}

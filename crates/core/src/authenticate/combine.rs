@@ -1,0 +1,118 @@
+//! One authenticator, the first of several, or all of several.
+
+use super::{Authenticator, Identity, Stop, api_key, client_credentials, jwt};
+use crate::decide::Context;
+use crate::host::Host;
+use crate::http::Refusal;
+use crate::policy::Authenticate;
+use crate::reply::Reason;
+
+/// Who calls, or why that can't be said.
+pub fn authenticate<H: Host + 'static>(
+    context: &Context<'_, H>,
+    who: &Authenticate,
+) -> Result<Identity, Stop> {
+    // The depth is the document's, which is bounded when it is read.
+    match who {
+        Authenticate::Public => Ok(Identity::default()),
+        Authenticate::One(index) => one(context, *index),
+        Authenticate::Any(members) => any(context, members),
+        Authenticate::All(members) => all(context, members),
+    }
+}
+
+fn one<H: Host + 'static>(context: &Context<'_, H>, index: usize) -> Result<Identity, Stop> {
+    let Some(authenticator) = context.gateway.policy.authenticators.get(index) else {
+        return Err(Refusal::of(Reason::Internal).into());
+    };
+    match authenticator {
+        Authenticator::Jwt(own) => jwt::authenticate(context, authenticator, own),
+        Authenticator::ApiKey(own) => api_key::authenticate(context, authenticator, own),
+        Authenticator::ClientCredentials(own) => {
+            client_credentials::authenticate(context, authenticator, own)
+        }
+    }
+}
+
+/// The first success in order. Without one: unavailable beats refused, a presented
+/// credential beats none, the first beats the rest.
+fn any<H: Host + 'static>(
+    context: &Context<'_, H>,
+    members: &[Authenticate],
+) -> Result<Identity, Stop> {
+    let mut answer: Option<Refusal> = None;
+    for member in members {
+        let refusal = match authenticate(context, member) {
+            Err(Stop::Refuse(refusal)) => refusal,
+            decided => return decided,
+        };
+        answer = Some(match answer {
+            None => refusal,
+            Some(first) if rank(&first) == Rank::Missing && rank(&refusal) == Rank::Missing => {
+                // Nothing was presented so far: every way is named.
+                let mut all = first;
+                for challenge in refusal.challenges {
+                    if !all.challenges.contains(&challenge) {
+                        all.challenges.push(challenge);
+                    }
+                }
+                all
+            }
+            Some(first) if rank(&refusal) > rank(&first) => refusal,
+            Some(first) => first,
+        });
+    }
+    Err(answer
+        .unwrap_or_else(|| Refusal::of(Reason::CredentialsMissing))
+        .into())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Missing,
+    Refused,
+    Unavailable,
+}
+
+fn rank(refusal: &Refusal) -> Rank {
+    match refusal.reason.public() {
+        public if public.status >= 500 => Rank::Unavailable,
+        _ if refusal.reason == Reason::CredentialsMissing => Rank::Missing,
+        _ => Rank::Refused,
+    }
+}
+
+/// All of them in order; the last token speaks, else the last that names a client.
+fn all<H: Host + 'static>(
+    context: &Context<'_, H>,
+    members: &[Authenticate],
+) -> Result<Identity, Stop> {
+    let mut speaker: Option<Identity> = None;
+    let mut tenant = None;
+    let mut authorization_verified = false;
+    for member in members {
+        let identity = authenticate(context, member)?;
+        // Whoever says nothing of a tenant can't contradict.
+        match (&tenant, &identity.tenant) {
+            (Some(one), Some(other)) if one != other => {
+                return Err(Refusal::of(Reason::CredentialsMismatch).into());
+            }
+            (None, Some(_)) => tenant = identity.tenant.clone(),
+            _ => {}
+        }
+        authorization_verified |= identity.authorization_verified;
+        let speaks = match &speaker {
+            None => true,
+            Some(earlier) => identity.is_token || (!earlier.is_token && identity.client.is_some()),
+        };
+        if speaks {
+            speaker = Some(identity);
+        }
+    }
+    let identity = speaker.ok_or_else(|| Refusal::of(Reason::CredentialsMissing))?;
+    Ok(Identity {
+        tenant,
+        authorization_verified,
+        ..identity
+    })
+}

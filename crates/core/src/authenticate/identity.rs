@@ -1,0 +1,109 @@
+//! What authentication found out.
+
+use crate::credentials::Client;
+use crate::expression::{Scope, Value, Variable, VariableSet};
+use crate::jose::Claims;
+use crate::tokens::Held;
+use std::rc::Rc;
+
+/// Who calls.
+#[derive(Debug, Clone, Default)]
+pub struct Identity {
+    /// The client, where one is known.
+    pub client: Option<ClientFacts>,
+    /// The tenant: the token's where its authenticator says so, else the client's.
+    pub tenant: Option<Rc<str>>,
+    /// What the credential allows.
+    pub scopes: Rc<[String]>,
+    /// The token's claims.
+    pub claims: Option<Rc<Claims>>,
+    /// Whether a token (jwt, client_credentials) told it.
+    pub is_token: bool,
+    /// The token that the caller's pair was exchanged for.
+    pub exchanged: Option<Rc<Held>>,
+    /// Whether the JWT that stands in `Authorization` was verified.
+    pub authorization_verified: bool,
+}
+
+/// What is known of a client.
+#[derive(Debug, Clone)]
+pub struct ClientFacts {
+    /// Its id.
+    pub id: Rc<str>,
+    /// Its own tenant.
+    pub tenant: Option<Rc<str>>,
+    /// What it may do by itself, whatever this credential narrows.
+    pub scopes: Rc<[String]>,
+    /// Free values of the policy.
+    pub metadata: Rc<serde_json::Value>,
+}
+
+impl From<&Client> for ClientFacts {
+    fn from(client: &Client) -> ClientFacts {
+        ClientFacts {
+            id: client.id.clone(),
+            tenant: client.tenant.clone(),
+            scopes: client.scopes.clone(),
+            metadata: client.metadata.clone(),
+        }
+    }
+}
+
+impl ClientFacts {
+    /// A client that only its id is known of.
+    pub fn of_id(id: &str) -> ClientFacts {
+        ClientFacts {
+            id: id.into(),
+            tenant: None,
+            scopes: Rc::new([]),
+            metadata: Rc::new(serde_json::Value::Null),
+        }
+    }
+}
+
+impl Identity {
+    /// Sets those of `client`, `claims`, `tenant` and `scopes` that are used; what isn't
+    /// known stays empty.
+    pub fn set_variables(&self, uses: VariableSet, scope: &mut Scope) {
+        if uses.contains(Variable::Client) {
+            let client = self.client.as_ref();
+            let text = |text: Option<&Rc<str>>| Value::from(text.map_or("", |text| text));
+            let metadata = client
+                .filter(|client| client.metadata.is_object())
+                .map_or_else(
+                    || Value::map::<&str>([]),
+                    |client| Value::from_json(&client.metadata),
+                );
+            scope.set(
+                Variable::Client,
+                Value::map([
+                    ("id", text(client.map(|client| &client.id))),
+                    (
+                        "tenant",
+                        text(client.and_then(|client| client.tenant.as_ref())),
+                    ),
+                    (
+                        "scopes",
+                        Value::strings(client.map_or(&[][..], |client| &client.scopes)),
+                    ),
+                    ("metadata", metadata),
+                ]),
+            );
+        }
+        if uses.contains(Variable::Claims)
+            && let Some(claims) = &self.claims
+        {
+            let members = claims.as_map().iter();
+            let values = members.map(|(name, value)| (name.as_str(), Value::from_json(value)));
+            scope.set(Variable::Claims, Value::map(values));
+        }
+        if uses.contains(Variable::Tenant)
+            && let Some(tenant) = &self.tenant
+        {
+            scope.set(Variable::Tenant, tenant.as_ref().into());
+        }
+        if uses.contains(Variable::Scopes) {
+            scope.set(Variable::Scopes, Value::strings(self.scopes.iter()));
+        }
+    }
+}

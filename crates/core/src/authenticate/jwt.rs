@@ -1,0 +1,250 @@
+//! JSON Web Tokens: which keys may prove one, and what it says about its bearer.
+
+use super::{Authenticator, ClientFacts, Identity, Need, Stop};
+use crate::credentials::{ExtractError, Source, extract};
+use crate::decide::Context;
+use crate::expression::{EvaluationError, Expression, Scope};
+use crate::host::Host;
+use crate::http::Refusal;
+use crate::jose::{Algorithm, ClaimRules, Claims, Compact, KeySet, TokenError, verify};
+use crate::reply::Reason;
+use crate::variables;
+use serde_json::Value;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A JSON Web Token and what must hold of it.
+#[derive(Debug)]
+pub struct JwtAuthenticator {
+    /// The algorithms that are accepted.
+    pub algorithms: Vec<Algorithm>,
+    /// The keys that stand in the policy.
+    pub keys: KeySet,
+    /// The fetched key sets, by index in the policy.
+    pub remotes: Vec<usize>,
+    /// What the claims must be.
+    pub rules: ClaimRules,
+    /// Where a token may stand.
+    pub from: Vec<Source>,
+    /// The longest token, in bytes.
+    pub max_length: usize,
+    /// The client it belongs to.
+    pub client: Option<Expression>,
+    /// Its scopes; without an expression `scope`, else `scp`.
+    pub scopes: Option<Expression>,
+    /// Its tenant; without an expression the client's.
+    pub tenant: Option<Expression>,
+}
+
+pub(super) fn authenticate<H: Host + 'static>(
+    context: &Context<'_, H>,
+    authenticator: &Authenticator,
+    own: &JwtAuthenticator,
+) -> Result<Identity, Stop> {
+    let refuse = |reason| Stop::from(authenticator.refuse(reason));
+    let query = context.target.query.as_deref();
+    let token = match extract(&own.from, context.request, query) {
+        Ok(Some(token)) => token,
+        Ok(None) => return Err(authenticator.missing().into()),
+        Err(ExtractError::Duplicated) => return Err(refuse(Reason::CredentialsDuplicated)),
+        Err(ExtractError::Malformed) => return Err(refuse(Reason::TokenMalformed)),
+    };
+    let claims = own.verified_claims(context, authenticator, &token)?;
+    let identity = own.identify(context, claims).map_err(refuse)?;
+    Ok(Identity {
+        authorization_verified: own.reads_authorization(context),
+        ..identity
+    })
+}
+
+impl JwtAuthenticator {
+    /// The claims of a token that satisfies this authenticator.
+    pub(super) fn verified_claims<H: Host + 'static>(
+        &self,
+        context: &Context<'_, H>,
+        authenticator: &Authenticator,
+        token: &str,
+    ) -> Result<Rc<Claims>, Stop> {
+        let refuse = |error| Stop::from(authenticator.refuse(reason(error)));
+        let compact = Compact::parse(token.as_bytes(), self.max_length).map_err(refuse)?;
+        if !self.algorithms.contains(&compact.algorithm()) {
+            return Err(refuse(TokenError::Algorithm));
+        }
+        self.prove(context, authenticator, &compact)?;
+        let claims = compact.claims().map_err(refuse)?;
+        self.rules
+            .check(compact.typ(), &claims, context.now)
+            .map_err(refuse)?;
+        Ok(Rc::new(claims))
+    }
+
+    /// Finds a key that proves the signature: among the policy's own first, then among the
+    /// fetched sets, which are fetched anew for a `kid` that none of them knows.
+    fn prove<H: Host + 'static>(
+        &self,
+        context: &Context<'_, H>,
+        authenticator: &Authenticator,
+        compact: &Compact<'_>,
+    ) -> Result<(), Stop> {
+        let gateway = context.gateway;
+        let mut tried = false;
+        let mut proves = |keys: &KeySet| {
+            keys.candidates(compact.kid(), compact.algorithm(), context.now)
+                .any(|key| {
+                    tried = true;
+                    verify(compact, key, &gateway.host)
+                })
+        };
+        if proves(&self.keys) {
+            return Ok(());
+        }
+        let mut unavailable = false;
+        for remote in &self.remotes {
+            match gateway.keys(*remote).set {
+                Some(set) if proves(&set) => return Ok(()),
+                Some(_) => {}
+                None if context.answers.has(&Need::Keys(*remote))
+                    || !gateway.may_fetch_keys(*remote) =>
+                {
+                    unavailable = true;
+                }
+                None => return Err(Stop::Need(Need::Keys(*remote))),
+            }
+        }
+        if !tried && self.may_be_ours(compact) {
+            for remote in &self.remotes {
+                let need = Need::FreshKeys(*remote);
+                if gateway.may_refetch_keys(*remote) && !context.answers.has(&need) {
+                    return Err(Stop::Need(need));
+                }
+            }
+        }
+        let refusal = match (unavailable, tried) {
+            (true, _) => Refusal::for_now(Reason::KeysUnavailable, 1),
+            (false, true) => authenticator.refuse(Reason::TokenSignature),
+            (false, false) => authenticator.refuse(Reason::KeyUnknown),
+        };
+        Err(refusal.into())
+    }
+
+    /// Whether fetching keys for this token could help: a token that says itself that it has
+    /// another issuer causes no calls.
+    fn may_be_ours(&self, compact: &Compact<'_>) -> bool {
+        let Some(issuer) = &self.rules.issuer else {
+            return true;
+        };
+        compact
+            .claims()
+            .is_ok_and(|claims| claims.issuer() == Some(issuer))
+    }
+
+    /// What verified claims say about their bearer.
+    pub(super) fn identify<H: Host + 'static>(
+        &self,
+        context: &Context<'_, H>,
+        claims: Rc<Claims>,
+    ) -> Result<Identity, Reason> {
+        let mut identity = Identity {
+            claims: Some(claims),
+            is_token: true,
+            ..Identity::default()
+        };
+        let expressions = [&self.client, &self.scopes, &self.tenant];
+        let mut scope = Scope::new();
+        let uses = variables::used(expressions.into_iter().flatten());
+        if !uses.is_empty() {
+            variables::of_request(context, uses, &mut scope);
+            identity.set_variables(uses, &mut scope);
+        }
+        if let Some(expression) = &self.client {
+            let id = text(expression.evaluate_text(&scope)).ok_or(Reason::TokenClient)?;
+            let (_, client) = context
+                .gateway
+                .policy
+                .clients
+                .find(&id)
+                .filter(|(_, client)| client.enabled)
+                .ok_or(Reason::TokenClient)?;
+            identity.tenant = client.tenant.clone();
+            identity.client = Some(ClientFacts::from(client));
+        }
+        if let Some(expression) = &self.tenant {
+            let tenant = text(expression.evaluate_text(&scope)).ok_or(Reason::TokenClaims)?;
+            identity.tenant = Some(tenant.as_ref().into());
+        }
+        identity.scopes = match &self.scopes {
+            Some(expression) => expression
+                .evaluate_text_list(&scope)
+                .map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect())
+                .unwrap_or_default(),
+            None => identity
+                .claims
+                .as_deref()
+                .map(scopes_of)
+                .unwrap_or_default(),
+        };
+        Ok(identity)
+    }
+
+    /// A number that changes when a key of the fetched sets does; `None` where what was
+    /// verified may end by itself, since keys of the policy may have an end.
+    pub(super) fn generation<H: Host + 'static>(&self, context: &Context<'_, H>) -> Option<u64> {
+        self.keys.is_empty().then(|| {
+            let states = self
+                .remotes
+                .iter()
+                .map(|remote| context.gateway.keys(*remote));
+            states
+                .map(|state| match state.set {
+                    Some(_) => state.generation,
+                    // Too old to be trusted: as if it had changed.
+                    None => u64::MAX / 2,
+                })
+                .fold(0, u64::wrapping_add)
+        })
+    }
+
+    fn reads_authorization<H>(&self, context: &Context<'_, H>) -> bool {
+        self.from.iter().any(|source| {
+            matches!(source, Source::Header { name, .. } if name == "authorization")
+                && matches!(
+                    extract(std::slice::from_ref(source), context.request, None),
+                    Ok(Some(_))
+                )
+        })
+    }
+}
+
+/// The scopes by the names in use: `scope` (RFC 8693 §4.2), else `scp`.
+fn scopes_of(claims: &Claims) -> Rc<[String]> {
+    let words = |text: &str| text.split_ascii_whitespace().map(str::to_owned).collect();
+    match claims.get("scope").or_else(|| claims.get("scp")) {
+        Some(Value::String(text)) => words(text),
+        Some(Value::Array(items)) => items
+            .iter()
+            .filter_map(|item| item.as_str().map(str::to_owned))
+            .collect(),
+        _ => Rc::new([]),
+    }
+}
+
+/// A text that isn't empty.
+fn text(evaluated: Result<Arc<str>, EvaluationError>) -> Option<Arc<str>> {
+    evaluated.ok().filter(|text| !text.is_empty())
+}
+
+fn reason(error: TokenError) -> Reason {
+    match error {
+        TokenError::Malformed | TokenError::TooLong => Reason::TokenMalformed,
+        TokenError::Algorithm => Reason::TokenAlgorithm,
+        TokenError::KeyUnknown => Reason::KeyUnknown,
+        TokenError::Signature => Reason::TokenSignature,
+        TokenError::Expired => Reason::TokenExpired,
+        TokenError::NotYetValid => Reason::TokenNotYetValid,
+        TokenError::Lifetime => Reason::TokenLifetime,
+        TokenError::Issuer => Reason::TokenIssuer,
+        TokenError::Audience => Reason::TokenAudience,
+        TokenError::Claims => Reason::TokenClaims,
+        TokenError::Type => Reason::TokenType,
+    }
+}

@@ -1,0 +1,88 @@
+//! Who calls: authenticators, alone and combined.
+
+mod api_key;
+mod client_credentials;
+mod combine;
+mod identity;
+mod jwt;
+
+pub use api_key::ApiKeyAuthenticator;
+pub use client_credentials::{ClientCredentials, PairSource, exchanged};
+pub use combine::authenticate;
+pub use identity::{ClientFacts, Identity};
+pub use jwt::JwtAuthenticator;
+
+use crate::http::Refusal;
+use crate::reply::{Challenge, Reason, Scheme};
+use crate::tokens::Pair;
+
+/// One way to learn who calls.
+#[derive(Debug)]
+pub enum Authenticator {
+    /// A JSON Web Token.
+    Jwt(JwtAuthenticator),
+    /// A key of the embedded store.
+    ApiKey(ApiKeyAuthenticator),
+    /// A caller's id and secret, exchanged for a token.
+    ClientCredentials(ClientCredentials),
+}
+
+/// Why a decision can't go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// The request is refused.
+    Refuse(Refusal),
+    /// Something must be asked first.
+    Need(Need),
+}
+
+/// Something that only a callout can tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// A key set that was never fetched, by its index in the policy.
+    Keys(usize),
+    /// A key set anew, since a token names a key that isn't in it.
+    FreshKeys(usize),
+    /// A token for a pair, by the exchange's index in the policy.
+    Token(usize, Pair),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Stop {
+        Stop::Refuse(refusal)
+    }
+}
+
+impl Authenticator {
+    /// How a caller is told to authenticate.
+    fn scheme(&self) -> Scheme {
+        match self {
+            Authenticator::Jwt(_) => Scheme::Bearer,
+            Authenticator::ApiKey(_) => Scheme::ApiKey,
+            Authenticator::ClientCredentials(own) => match own.from {
+                PairSource::Basic => Scheme::Basic,
+                PairSource::Parts { .. } => Scheme::ApiKey,
+            },
+        }
+    }
+
+    /// A refusal of a credential that was presented to this authenticator.
+    fn refuse(&self, reason: Reason) -> Refusal {
+        self.challenge(Refusal::of(reason), true)
+    }
+
+    /// A refusal for want of a credential.
+    fn missing(&self) -> Refusal {
+        self.challenge(Refusal::of(Reason::CredentialsMissing), false)
+    }
+
+    fn challenge(&self, refusal: Refusal, presented: bool) -> Refusal {
+        Refusal {
+            challenges: vec![Challenge {
+                scheme: self.scheme(),
+                presented,
+            }],
+            ..refusal
+        }
+    }
+}

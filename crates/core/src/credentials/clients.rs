@@ -1,0 +1,161 @@
+//! The embedded store of clients and their API keys.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+use subtle::ConstantTimeEq;
+
+/// A client's place in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClientIndex(usize);
+
+/// One caller.
+#[derive(Debug)]
+pub struct Client {
+    /// The name that tokens and keys resolve to.
+    pub id: Rc<str>,
+    /// The tenant that it belongs to.
+    pub tenant: Option<Rc<str>>,
+    /// What it may do.
+    pub scopes: Rc<[String]>,
+    /// false refuses all that belongs to it.
+    pub enabled: bool,
+    /// Free values for expressions: a JSON object.
+    pub metadata: Rc<Value>,
+}
+
+/// One API key.
+#[derive(Debug)]
+pub struct ApiKey {
+    /// The key's name, for logs; the key itself is never logged.
+    pub id: Option<Rc<str>>,
+    /// Whose it is.
+    pub client: ClientIndex,
+    /// The key's scopes: the client's, or a part of them.
+    pub scopes: Rc<[String]>,
+    /// Not accepted before, since the epoch.
+    pub not_before: Option<Duration>,
+    /// Not accepted from then on, since the epoch.
+    pub expires: Option<Duration>,
+    /// Not accepted any more.
+    pub revoked: bool,
+}
+
+/// The store. Keys lie in the order of their digests: a look-up costs the same from one
+/// key to a hundred thousand but for a few comparisons.
+#[derive(Debug, Default)]
+pub struct Clients {
+    clients: Vec<Client>,
+    by_id: BTreeMap<Rc<str>, ClientIndex>,
+    keys: BTreeMap<[u8; 32], ApiKey>,
+}
+
+/// The SHA-256 of a key, under which it is stored.
+pub fn digest(key: &[u8]) -> [u8; 32] {
+    Sha256::digest(key).into()
+}
+
+impl Clients {
+    /// Adds a client; `None` where its id is taken.
+    pub fn add(&mut self, client: Client) -> Option<ClientIndex> {
+        let index = ClientIndex(self.clients.len());
+        if self.by_id.contains_key(&client.id) {
+            return None;
+        }
+        self.by_id.insert(client.id.clone(), index);
+        self.clients.push(client);
+        Some(index)
+    }
+
+    /// Adds a key under its digest; `false` where it is taken.
+    pub fn add_key(&mut self, digest: [u8; 32], key: ApiKey) -> bool {
+        self.keys.insert(digest, key).is_none()
+    }
+
+    /// The client at a place of this store.
+    pub fn get(&self, index: ClientIndex) -> Option<&Client> {
+        self.clients.get(index.0)
+    }
+
+    /// The client of this id.
+    pub fn find(&self, id: &str) -> Option<(ClientIndex, &Client)> {
+        let index = *self.by_id.get(id)?;
+        Some((index, self.get(index)?))
+    }
+
+    /// The key that was presented.
+    ///
+    /// The search itself needs no constant time: what it compares is a SHA-256 of what was
+    /// presented, which a caller can't steer towards a stored one.
+    pub fn find_key(&self, presented: &str) -> Option<&ApiKey> {
+        let digest = digest(presented.as_bytes());
+        let (stored, key) = self.keys.get_key_value(&digest)?;
+        bool::from(stored.ct_eq(&digest)).then_some(key)
+    }
+
+    /// How many keys there are.
+    pub fn key_count(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+impl ApiKey {
+    /// A key of a client, with no limits in time; its digest is given with
+    /// [`Clients::add_key`].
+    pub fn of(client: ClientIndex, scopes: Rc<[String]>) -> ApiKey {
+        ApiKey {
+            id: None,
+            client,
+            scopes,
+            not_before: None,
+            expires: None,
+            revoked: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(id: &str) -> Client {
+        Client {
+            id: id.into(),
+            tenant: None,
+            scopes: Rc::new([]),
+            enabled: true,
+            metadata: Rc::new(Value::Null),
+        }
+    }
+
+    #[test]
+    fn every_key_is_found_and_no_other() {
+        let mut clients = Clients::default();
+        let index = clients.add(client("a")).unwrap();
+        for number in 0..500 {
+            let key = ApiKey {
+                id: Some(format!("k-{number}").into()),
+                ..ApiKey::of(index, Rc::new([]))
+            };
+            assert!(clients.add_key(digest(format!("secret-{number}").as_bytes()), key));
+        }
+        for number in 0..500 {
+            let found = clients.find_key(&format!("secret-{number}")).unwrap();
+            assert_eq!(found.id.as_deref(), Some(format!("k-{number}").as_str()));
+        }
+        assert!(clients.find_key("secret-500").is_none());
+        assert!(clients.find_key("").is_none());
+    }
+
+    #[test]
+    fn ids_and_keys_are_taken_once() {
+        let mut clients = Clients::default();
+        let index = clients.add(client("a")).unwrap();
+        assert!(clients.add(client("a")).is_none());
+        assert!(clients.add_key(digest(b"x"), ApiKey::of(index, Rc::new([]))));
+        assert!(!clients.add_key(digest(b"x"), ApiKey::of(index, Rc::new([]))));
+        assert_eq!(clients.key_count(), 1);
+    }
+}

@@ -1,0 +1,12 @@
+//! What a request carries to say who calls, and who may: where credentials stand, how they
+//! are taken out, and the embedded store of clients.
+
+mod basic;
+mod clients;
+mod places;
+mod source;
+
+pub use basic::{BasicPair, read_basic};
+pub use clients::{ApiKey, Client, ClientIndex, Clients, digest};
+pub use places::{Kept, Places};
+pub use source::{ExtractError, Source, extract, pairs as source_pairs};

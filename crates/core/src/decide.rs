@@ -1,0 +1,369 @@
+//! One request's story, from top to bottom.
+//!
+//! [`decide`] tells it without waiting. Where something must be asked first, it stops with a
+//! [`Plan`], which owns the request; [`Plan::resume`] asks, and tells the story again from
+//! its beginning with what is then known. So there is one story, and no state that could be
+//! half of one.
+
+use crate::authenticate::{Identity, Need, Stop, authenticate, exchanged};
+use crate::engine::Gateway;
+use crate::expression::{Expression, Scope};
+use crate::host::{Host, Level};
+use crate::http::{Forward, Refusal, Request, Verdict};
+use crate::observe::Event;
+use crate::policy::{Authenticate, Authorization, HeaderValue, Rule, reserved_name};
+use crate::reply::{ErrorFormat, Reason};
+use crate::route::Target;
+use crate::tokens::{Failed, Held, Pair};
+use crate::variables;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How many things one request may ask before it is refused. A policy's combinations ask
+/// each of theirs once, so this is only met by policies that combine very many.
+const MAX_ANSWERS: usize = 32;
+
+/// What a decision looks at.
+pub struct Context<'d, H> {
+    /// The gateway.
+    pub gateway: &'d Rc<Gateway<H>>,
+    /// The request.
+    pub request: &'d Request,
+    /// Its target.
+    pub target: &'d Target,
+    /// Names and values of the path variables.
+    pub variables: &'d [(String, String)],
+    /// The time of the decision since the epoch.
+    pub now: Duration,
+    /// What was asked for this request so far.
+    pub answers: &'d Answers,
+}
+
+/// What was asked for one request, and what came of it.
+#[derive(Debug, Default)]
+pub struct Answers(Vec<(Need, Option<Result<Rc<Held>, Failed>>)>);
+
+impl Answers {
+    /// Whether this was asked.
+    pub fn has(&self, need: &Need) -> bool {
+        self.0.iter().any(|(asked, _)| asked == need)
+    }
+
+    /// What came of asking for a token.
+    pub fn token(&self, exchange: usize, pair: &Pair) -> Option<Result<Rc<Held>, Failed>> {
+        self.0.iter().find_map(|(asked, outcome)| match asked {
+            Need::Token(index, owner) if *index == exchange && owner == pair => outcome.clone(),
+            _ => None,
+        })
+    }
+}
+
+/// A request that waits for something.
+#[derive(Debug)]
+pub struct Plan {
+    request: Request,
+    answers: Answers,
+    need: Need,
+}
+
+/// Decides a request at once, or says what must be asked first.
+pub fn decide<H: Host + 'static>(
+    gateway: &Rc<Gateway<H>>,
+    request: Request,
+) -> Result<Verdict, Plan> {
+    let answers = Answers::default();
+    match attempt(gateway, &request, &answers) {
+        Ok(verdict) => Ok(verdict),
+        Err(need) => Err(Plan {
+            request,
+            answers,
+            need,
+        }),
+    }
+}
+
+impl Plan {
+    /// Asks and decides, until there is a verdict.
+    pub async fn resume<H: Host + 'static>(self, gateway: &Rc<Gateway<H>>) -> Verdict {
+        let Plan {
+            request,
+            mut answers,
+            mut need,
+        } = self;
+        loop {
+            let outcome = ask(gateway, &need).await;
+            answers.0.push((need, outcome));
+            need = match attempt(gateway, &request, &answers) {
+                Ok(verdict) => return verdict,
+                Err(need) => need,
+            };
+            // Each need is met once, so this ends by itself; the bound makes it certain.
+            if answers.has(&need) || answers.0.len() >= MAX_ANSWERS {
+                let refusal = Refusal::of(Reason::Internal);
+                return refuse(gateway, &request, &gateway.policy.errors, None, refusal);
+            }
+        }
+    }
+
+    /// Refuses instead of waiting.
+    pub fn refuse<H: Host>(&self, gateway: &Gateway<H>, refusal: Refusal) -> Verdict {
+        refuse(
+            gateway,
+            &self.request,
+            &gateway.policy.errors,
+            None,
+            refusal,
+        )
+    }
+}
+
+async fn ask<H: Host + 'static>(
+    gateway: &Rc<Gateway<H>>,
+    need: &Need,
+) -> Option<Result<Rc<Held>, Failed>> {
+    match need {
+        Need::Keys(remote) => gateway.fetch_keys(*remote).await,
+        Need::FreshKeys(remote) => gateway.refetch_keys(*remote).await,
+        Need::Token(exchange, pair) => return Some(gateway.obtain_token(*exchange, pair).await),
+    }
+    None
+}
+
+/// The story.
+fn attempt<H: Host + 'static>(
+    gateway: &Rc<Gateway<H>>,
+    request: &Request,
+    answers: &Answers,
+) -> Result<Verdict, Need> {
+    let policy = &gateway.policy;
+    let Ok(target) = request.target() else {
+        let refusal = Refusal::of(Reason::PathInvalid);
+        return Ok(refuse(gateway, request, &policy.errors, None, refusal));
+    };
+    if policy.bypass_preflight && request.is_preflight() {
+        return Ok(allow(gateway, without_identity(gateway, request, &target)));
+    }
+    let matched = policy
+        .router
+        .find(request.method(), &request.host(), &target);
+    let Some((index, variables, rule)) = matched.and_then(|matched| {
+        let rule = policy.rules.get(matched.rule)?;
+        Some((matched.rule, matched.variables, rule))
+    }) else {
+        let refusal = Refusal::of(Reason::NoRule);
+        return Ok(refuse(gateway, request, &policy.errors, None, refusal));
+    };
+    let context = Context {
+        gateway,
+        request,
+        target: &target,
+        variables: &variables,
+        now: gateway.host.now(),
+        answers,
+    };
+    match judge(&context, rule) {
+        Ok(forward) => Ok(allow(gateway, forward)),
+        Err(Stop::Refuse(refusal)) => {
+            Ok(refuse(gateway, request, &rule.errors, Some(index), refusal))
+        }
+        Err(Stop::Need(need)) => Err(need),
+    }
+}
+
+/// What a rule says about a request that it matches.
+fn judge<H: Host + 'static>(context: &Context<'_, H>, rule: &Rule) -> Result<Forward, Stop> {
+    rule.authorize
+        .check_network(context.request.source_address.as_deref())?;
+    let identity = authenticate(context, &rule.authenticate)?;
+    rule.authorize.check(context, &identity)?;
+    forward(context, rule, &identity)
+}
+
+/// The head that the upstream gets.
+fn forward<H: Host + 'static>(
+    context: &Context<'_, H>,
+    rule: &Rule,
+    identity: &Identity,
+) -> Result<Forward, Stop> {
+    let Context {
+        gateway,
+        request,
+        target,
+        ..
+    } = context;
+    let policy = &gateway.policy;
+    let mut forward = without_identity(gateway, request, target);
+    if rule.authenticate != Authenticate::Public {
+        let kept = &rule.upstream.keep;
+        policy.places.strip_headers(request, kept, &mut forward);
+        let query = target.query.as_deref();
+        if let Some(rest) = query.and_then(|query| policy.places.strip_query(query, kept)) {
+            let rest = (!rest.is_empty()).then_some(rest.as_slice());
+            set_path(&mut forward, &target.path, rest);
+        }
+    }
+    let bearer = match rule.upstream.authorization {
+        Authorization::Inject(exchange) => Some(own_token(context, exchange)?),
+        Authorization::Keep => identity.exchanged.clone(),
+        Authorization::Remove => None,
+    };
+    match bearer {
+        Some(held) => {
+            let value = format!("Bearer {}", held.token).into_bytes();
+            forward.set.push(("authorization".to_owned(), value));
+        }
+        None if rule.upstream.authorization == Authorization::Remove => {
+            forward.remove.push(b"authorization".to_vec());
+        }
+        None if identity.authorization_verified => {
+            forward
+                .remove
+                .retain(|name| !name.eq_ignore_ascii_case(b"authorization"));
+        }
+        None => {}
+    }
+    let identity_headers = policy
+        .identity
+        .iter()
+        .filter(|_| rule.authenticate != Authenticate::Public);
+    add_headers(
+        context,
+        identity,
+        identity_headers.chain(&rule.upstream.headers),
+        &mut forward,
+    )?;
+    // What is set replaces every header of its name, so it needs no removing.
+    let Forward { remove, set } = &mut forward;
+    remove.retain(|name| !set.iter().any(|(other, _)| name == other.as_bytes()));
+    remove.sort_unstable();
+    remove.dedup();
+    Ok(forward)
+}
+
+/// A head with nothing in it that a caller could pass for the gateway's word.
+fn without_identity<H>(gateway: &Gateway<H>, request: &Request, target: &Target) -> Forward {
+    let mut forward = Forward::default();
+    for (name, _) in request.headers.iter() {
+        if let Ok(text) = std::str::from_utf8(name)
+            && gateway.policy.reserved.contains(&reserved_name(text))
+        {
+            forward.remove.push(name.to_vec());
+        }
+    }
+    if target.rewritten {
+        set_path(&mut forward, &target.path, target.query.as_deref());
+    }
+    forward
+}
+
+fn set_path(forward: &mut Forward, path: &str, query: Option<&[u8]>) {
+    let mut target = path.as_bytes().to_vec();
+    if let Some(query) = query {
+        target.push(b'?');
+        target.extend_from_slice(query);
+    }
+    forward.set.retain(|(name, _)| name != ":path");
+    forward.set.push((":path".to_owned(), target));
+}
+
+fn add_headers<'r, H: Host>(
+    context: &Context<'_, H>,
+    identity: &Identity,
+    headers: impl Iterator<Item = &'r (String, HeaderValue)> + Clone,
+    forward: &mut Forward,
+) -> Result<(), Refusal> {
+    let expressions = headers.clone().filter_map(|(_, value)| match value {
+        HeaderValue::Expression(expression) => Some(expression),
+        _ => None,
+    });
+    let mut scope = None;
+    let uses = variables::used(expressions);
+    for (name, value) in headers {
+        let text = match value {
+            HeaderValue::ClientId => identity.client.as_ref().map(|client| client.id.to_string()),
+            HeaderValue::Tenant => identity.tenant.as_deref().map(str::to_owned),
+            HeaderValue::Scopes => Some(identity.scopes.join(" ")),
+            HeaderValue::Expression(expression) => {
+                let scope = scope.get_or_insert_with(|| {
+                    let mut scope = Scope::new();
+                    variables::of_request(context, uses, &mut scope);
+                    identity.set_variables(uses, &mut scope);
+                    scope
+                });
+                header_text(expression, scope)
+            }
+        };
+        // A header that says nothing is left out.
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            continue;
+        };
+        if text
+            .chars()
+            .any(|letter| letter.is_control() && letter != '\t')
+        {
+            return Err(Refusal::of(Reason::HeaderValue));
+        }
+        forward.set.retain(|(other, _)| other != name);
+        forward.set.push((name.clone(), text.into_bytes()));
+    }
+    Ok(())
+}
+
+fn header_text(expression: &Expression, scope: &Scope) -> Option<String> {
+    let text = expression.evaluate_text(scope).ok()?;
+    Some(text.to_string())
+}
+
+/// The gateway's own token for the upstream. That there is none is no fault of the caller's.
+fn own_token<H: Host + 'static>(
+    context: &Context<'_, H>,
+    exchange: usize,
+) -> Result<Rc<Held>, Stop> {
+    let exchanges = &context.gateway.policy.exchanges;
+    let Some(pair) = exchanges
+        .get(exchange)
+        .and_then(|settings| settings.own.clone())
+    else {
+        return Err(Refusal::of(Reason::Internal).into());
+    };
+    exchanged(context, exchange, &pair).map_err(|stop| match stop {
+        Stop::Refuse(refusal) if refusal.reason == Reason::ExchangeRefused => {
+            Refusal::of(Reason::CredentialUnavailable).into()
+        }
+        other => other,
+    })
+}
+
+fn allow<H: Host>(gateway: &Gateway<H>, forward: Forward) -> Verdict {
+    gateway.host.count(Event::Allowed);
+    Verdict::Forward(forward)
+}
+
+fn refuse<H: Host>(
+    gateway: &Gateway<H>,
+    request: &Request,
+    format: &ErrorFormat,
+    rule: Option<usize>,
+    refusal: Refusal,
+) -> Verdict {
+    let host = &gateway.host;
+    host.count(Event::Refused(refusal.reason));
+    let reply = format.render(&refusal, request, || random_id(host));
+    let rule = rule.map_or_else(|| "none".to_owned(), |rule| format!("rules[{rule}]"));
+    host.log(
+        Level::Debug,
+        &format!(
+            "refused: status {} reason {} rule {rule}",
+            reply.status,
+            refusal.reason.name()
+        ),
+    );
+    Verdict::Refuse(reply)
+}
+
+/// An id for an error's report; nothing rests on its being secret.
+fn random_id(host: &impl Host) -> String {
+    let mut bytes = [0; 16];
+    host.random(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

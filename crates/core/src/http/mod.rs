@@ -1,0 +1,10 @@
+//! A request as the proxy shows it, and what is to become of it. Headers are bytes:
+//! a caller may send what is no UTF-8, and that must never trap.
+
+mod headers;
+mod request;
+mod verdict;
+
+pub use headers::{Headers, MAX_HEADERS};
+pub use request::Request;
+pub use verdict::{Forward, Refusal, Reply, Verdict};

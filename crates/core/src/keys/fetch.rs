@@ -1,0 +1,231 @@
+//! Fetching key sets.
+
+use super::sets::{Flight, KeysState, RemoteKeys};
+use crate::engine::Gateway;
+use crate::host::{Answer, Call, Host, Level};
+use crate::jose::{KeySet, Limits};
+use crate::observe::Event;
+use crate::tokens::{Slot, SlotKey, Slots};
+use futures_util::FutureExt;
+use sha2::{Digest, Sha256};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How long after a fetch for an unknown `kid` the next unknown one causes none.
+const COOLDOWN: Duration = Duration::from_secs(10);
+/// How soon a fetch that failed is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+/// How long after a failure requests that need the set are refused without another try.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long keys are trusted while their server is down.
+const MAX_STALE: Duration = Duration::from_secs(24 * 3600);
+/// How often a worker looks whether another one's fetch has ended.
+const WAIT: Duration = Duration::from_millis(50);
+
+impl<H: Host + 'static> Gateway<H> {
+    /// A set as it is now.
+    pub fn keys(&self, remote: usize) -> KeysState {
+        let Some(state) = self.keys.0.get(remote) else {
+            return KeysState {
+                set: None,
+                generation: 0,
+            };
+        };
+        let state = state.borrow();
+        let stale = self.host.now() > state.fetched_at.saturating_add(MAX_STALE);
+        KeysState {
+            set: state.set.clone().filter(|_| !stale),
+            generation: state.generation,
+        }
+    }
+
+    /// Starts every fetch that is due. Called on each tick.
+    pub fn refresh_keys(self: &Rc<Self>) {
+        for (remote, state) in self.keys.0.iter().enumerate() {
+            if state.borrow().due <= self.host.now() {
+                drop(self.fetch_keys(remote));
+            }
+        }
+    }
+
+    /// Fetches a set, or joins whoever does already.
+    pub fn fetch_keys(self: &Rc<Self>, remote: usize) -> Flight {
+        let Some(state) = self.keys.0.get(remote) else {
+            return std::future::ready(()).boxed_local().shared();
+        };
+        if let Some(flight) = &state.borrow().fetch {
+            return flight.clone();
+        }
+        let gateway = self.clone();
+        let flight = async move {
+            gateway.fetch(remote).await;
+            if let Some(state) = gateway.keys.0.get(remote) {
+                state.borrow_mut().fetch = None;
+            }
+        }
+        .boxed_local()
+        .shared();
+        state.borrow_mut().fetch = Some(flight.clone());
+        self.spawn(flight.clone());
+        flight
+    }
+
+    /// Whether a request may cause the first fetch now; not right after one failed.
+    pub fn may_fetch_keys(&self, remote: usize) -> bool {
+        self.keys
+            .0
+            .get(remote)
+            .is_some_and(|state| state.borrow().failed_until <= self.host.now())
+    }
+
+    /// Whether a token with an unknown `kid` may cause a fetch now.
+    pub fn may_refetch_keys(&self, remote: usize) -> bool {
+        self.keys
+            .0
+            .get(remote)
+            .is_some_and(|state| state.borrow().quiet_until <= self.host.now())
+    }
+
+    /// Fetches a set because a token names a key that isn't in it: once in a while, and
+    /// once for all workers.
+    pub fn refetch_keys(self: &Rc<Self>, remote: usize) -> Flight {
+        let Some(state) = self.keys.0.get(remote) else {
+            return std::future::ready(()).boxed_local().shared();
+        };
+        if let Some(flight) = &state.borrow().refetch {
+            return flight.clone();
+        }
+        let gateway = self.clone();
+        let flight = async move {
+            gateway.refetch(remote).await;
+            if let Some(state) = gateway.keys.0.get(remote) {
+                let mut state = state.borrow_mut();
+                state.quiet_until = gateway.host.now().saturating_add(COOLDOWN);
+                state.refetch = None;
+            }
+        }
+        .boxed_local()
+        .shared();
+        state.borrow_mut().refetch = Some(flight.clone());
+        self.spawn(flight.clone());
+        flight
+    }
+
+    async fn refetch(self: &Rc<Self>, remote: usize) {
+        let (Some(settings), Some(state)) =
+            (self.policy.remotes.get(remote), self.keys.0.get(remote))
+        else {
+            return;
+        };
+        // The board only says whether another worker just fetched the set and found the
+        // one that this worker has. The keys themselves never stand on it, for other
+        // plugins might write there.
+        let key = SlotKey::of_keys(&self.policy.digest, remote);
+        let digest = || hex(&state.borrow().digest);
+        loop {
+            let now = self.host.now();
+            let slots = Slots(&self.host);
+            match slots.get(&key, now) {
+                Some(Slot::Token { token, .. }) if token == digest() => return,
+                Some(Slot::Leased { .. }) => self.sleep(WAIT).await,
+                Some(_) => break,
+                None => {
+                    let end = now.saturating_add(settings.timeout).saturating_add(RETRY);
+                    if slots.lease(&key, 0, end, now).is_some() {
+                        break;
+                    }
+                }
+            }
+        }
+        self.fetch_keys(remote).await;
+        let now = self.host.now();
+        let end = now.saturating_add(COOLDOWN);
+        let slot = Slot::Token {
+            token: digest(),
+            refresh_at: end,
+            end,
+        };
+        Slots(&self.host).put(&key, &slot, now);
+    }
+
+    async fn fetch(self: &Rc<Self>, remote: usize) {
+        let (Some(settings), Some(state)) =
+            (self.policy.remotes.get(remote), self.keys.0.get(remote))
+        else {
+            return;
+        };
+        let answer = self.call(request(settings)).await;
+        let now = self.host.now();
+        let outcome = match &answer {
+            Answer::Reply {
+                status: 200, body, ..
+            } => KeySet::parse_jwks(body, Limits::default())
+                .map(|parsed| (parsed, Sha256::digest(body).into()))
+                .map_err(|error| error.to_string()),
+            Answer::Reply { status, .. } => Err(format!("its server answered {status}")),
+            Answer::Failed => Err("its server can't be reached".to_owned()),
+        };
+        let mut state = state.borrow_mut();
+        match outcome {
+            Ok(((set, skipped), digest)) => {
+                self.host.count(Event::KeysFetched);
+                state.fetched_at = now;
+                state.due = now.saturating_add(self.jittered(settings.refresh));
+                if digest == state.digest && state.set.is_some() {
+                    return;
+                }
+                for key in &skipped {
+                    self.host.count(Event::KeySkipped);
+                    self.host.log(
+                        Level::Warn,
+                        &format!("{}: a key can't be used: {key}", settings.url),
+                    );
+                }
+                state.set = Some(Rc::new(set));
+                state.digest = digest;
+                state.generation += 1;
+            }
+            Err(problem) => {
+                self.host.count(Event::KeysFailed);
+                state.failed_until = now.saturating_add(PAUSE);
+                state.due = now.saturating_add(RETRY.min(settings.refresh));
+                let consequence = match state.set {
+                    Some(_) => "the last good set goes on",
+                    None => "tokens that need it are answered with 503",
+                };
+                self.host.log(
+                    Level::Warn,
+                    &format!("{}: no key set: {problem}; {consequence}", settings.url),
+                );
+            }
+        }
+    }
+
+    /// A tenth less at random, so that workers and proxies don't all come at once.
+    fn jittered(&self, period: Duration) -> Duration {
+        let mut random = [0; 2];
+        self.host.random(&mut random);
+        let part = u32::from(u16::from_le_bytes(random));
+        period.saturating_sub(period / 10 * part / 65536)
+    }
+}
+
+fn request(settings: &RemoteKeys) -> Call {
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    Call {
+        cluster: settings.cluster.clone(),
+        headers: vec![
+            header(":method", "GET"),
+            header(":scheme", settings.scheme),
+            header(":authority", &settings.authority),
+            header(":path", &settings.path),
+            header("accept", "application/jwk-set+json, application/json"),
+        ],
+        body: Vec::new(),
+        timeout: settings.timeout,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

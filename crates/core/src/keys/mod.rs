@@ -1,0 +1,7 @@
+//! Key sets that are fetched: kept fresh, kept while their server is down, and fetched
+//! anew, but seldom, when a token names a key that isn't there.
+
+mod fetch;
+mod sets;
+
+pub use sets::{KeysState, RemoteKeys, RemoteSets};

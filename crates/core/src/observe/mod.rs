@@ -1,0 +1,56 @@
+//! What is counted and told about.
+
+use crate::reply::Reason;
+
+/// Something that is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Event {
+    /// A request went on to the upstream.
+    Allowed,
+    /// A request was refused.
+    Refused(Reason),
+    /// A token was asked for at a token endpoint.
+    ExchangeCalled,
+    /// A token endpoint could not be reached or answered with something unusable.
+    ExchangeFailed,
+    /// A token endpoint refused the gateway's own pair: somebody should look at once.
+    OwnPairRefused,
+    /// A key set was fetched.
+    KeysFetched,
+    /// A key set could not be fetched or used.
+    KeysFailed,
+    /// A key of a fetched set could not be used and was skipped.
+    KeySkipped,
+}
+
+impl Event {
+    /// Every event, for hosts that define their counters ahead.
+    pub fn all() -> impl Iterator<Item = Event> {
+        [
+            Event::Allowed,
+            Event::ExchangeCalled,
+            Event::ExchangeFailed,
+            Event::OwnPairRefused,
+            Event::KeysFetched,
+            Event::KeysFailed,
+            Event::KeySkipped,
+        ]
+        .into_iter()
+        .chain(Reason::ALL.iter().copied().map(Event::Refused))
+    }
+
+    /// The counter's name, for instance `doorward.refused.token_expired`.
+    pub fn name(self) -> String {
+        let name = match self {
+            Event::Allowed => "allowed",
+            Event::Refused(reason) => return format!("doorward.refused.{}", reason.name()),
+            Event::ExchangeCalled => "exchange.called",
+            Event::ExchangeFailed => "exchange.failed",
+            Event::OwnPairRefused => "exchange.own_pair_refused",
+            Event::KeysFetched => "keys.fetched",
+            Event::KeysFailed => "keys.failed",
+            Event::KeySkipped => "keys.skipped",
+        };
+        format!("doorward.{name}")
+    }
+}

@@ -1,0 +1,134 @@
+//! `clients`.
+
+use super::{Compiler, names};
+use crate::credentials::{ApiKey, Client, ClientIndex};
+use crate::policy::document::{Path, Timestamp};
+use crate::policy::raw;
+use std::rc::Rc;
+use std::time::Duration;
+
+impl Compiler<'_> {
+    pub(super) fn clients(&mut self, clients: Vec<raw::Client>, path: &Path) {
+        for (index, client) in clients.into_iter().enumerate() {
+            self.client(client, &path.index(index));
+        }
+    }
+
+    fn client(&mut self, raw: raw::Client, path: &Path) {
+        if raw.id.is_empty() || raw.id.chars().any(char::is_control) {
+            self.problem(
+                &path.key("id"),
+                "a client's id is a text without control characters",
+            );
+        }
+        let metadata = match raw.metadata {
+            None => serde_json::Value::Null,
+            Some(metadata) if metadata.value().is_object() => metadata.into_value(),
+            Some(_) => {
+                self.problem(&path.key("metadata"), "metadata is a map");
+                return;
+            }
+        };
+        for (index, secret) in raw.secrets.0.iter().enumerate() {
+            self.secret(secret, &path.key("secrets").index(index));
+        }
+        let scopes: Rc<[String]> = raw.scopes.0.into();
+        let client = Client {
+            id: raw.id.as_str().into(),
+            tenant: raw.tenant.as_deref().map(Rc::from),
+            scopes: scopes.clone(),
+            enabled: raw.enabled.unwrap_or(true),
+            metadata: Rc::new(metadata),
+        };
+        let Some(client) = self.clients.add(client) else {
+            self.problem(
+                &path.key("id"),
+                format!("another client is called \"{}\" already", raw.id),
+            );
+            return;
+        };
+        for (index, key) in raw.api_keys.0.into_iter().enumerate() {
+            self.api_key(client, &scopes, key, &path.key("api_keys").index(index));
+        }
+    }
+
+    /// Secrets serve token endpoints and HS256 signatures; they are checked wherever they
+    /// stand.
+    fn secret(&mut self, secret: &raw::ClientSecret, path: &Path) {
+        let given = [
+            ("sha256", secret.sha256.is_some()),
+            ("value", secret.value.is_some()),
+        ];
+        if self.exactly_one(path, &given)
+            && let Some(digest) = &secret.sha256
+            && names::sha256(digest).is_none()
+        {
+            self.digest_problem(&path.key("sha256"));
+        }
+        self.check_span(secret.not_before, secret.expires, path);
+    }
+
+    fn api_key(&mut self, client: ClientIndex, own: &Rc<[String]>, raw: raw::ApiKey, path: &Path) {
+        let scopes = match raw.scopes {
+            None => own.clone(),
+            Some(scopes) => {
+                for scope in &scopes.0 {
+                    if !own.contains(scope) {
+                        let message = format!(
+                            "a key narrows its client's scopes, and \"{scope}\" is none of them; \
+                             add it to the client or leave it out"
+                        );
+                        self.problem(&path.key("scopes"), message);
+                    }
+                }
+                scopes.0.into()
+            }
+        };
+        self.check_span(raw.not_before, raw.expires, path);
+        let Some(digest) = names::sha256(&raw.sha256) else {
+            self.digest_problem(&path.key("sha256"));
+            return;
+        };
+        let key = ApiKey {
+            id: raw.id.as_deref().map(Rc::from),
+            not_before: raw.not_before.map(since_epoch),
+            expires: raw.expires.map(since_epoch),
+            revoked: raw.revoked.unwrap_or(false),
+            ..ApiKey::of(client, scopes)
+        };
+        if !self.clients.add_key(digest, key) {
+            self.problem(
+                &path.key("sha256"),
+                "another client or key has this digest already",
+            );
+        }
+    }
+
+    fn digest_problem(&mut self, path: &Path) {
+        self.problem(
+            path,
+            "expected a SHA-256 as 64 hex digits; `doorward hash-key` prints it",
+        );
+    }
+
+    pub(super) fn check_span(
+        &mut self,
+        not_before: Option<Timestamp>,
+        expires: Option<Timestamp>,
+        path: &Path,
+    ) {
+        if let (Some(start), Some(end)) = (not_before, expires)
+            && start.unix_seconds >= end.unix_seconds
+        {
+            self.problem(
+                &path.key("expires"),
+                "this ends before it begins (`not_before`)",
+            );
+        }
+    }
+}
+
+/// A time since the epoch; what lies before it is the epoch itself.
+pub(super) fn since_epoch(time: Timestamp) -> Duration {
+    Duration::from_secs(u64::try_from(time.unix_seconds).unwrap_or(0))
+}

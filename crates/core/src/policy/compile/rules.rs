@@ -1,0 +1,282 @@
+//! `rules`.
+
+use super::{Compiler, names};
+use crate::authorize::{Authorize, Scopes};
+use crate::expression::{Expression, Place, Variable};
+use crate::policy::document::{MapOr, Path};
+use crate::policy::{Authenticate, Authorization, HeaderValue, Rule, Upstream, raw};
+use crate::reply::ErrorFormat;
+use crate::route::{Pattern, Router};
+use std::rc::Rc;
+
+impl Compiler<'_> {
+    pub(super) fn rules(
+        &mut self,
+        rules: Vec<raw::Rule>,
+        errors: &Rc<ErrorFormat>,
+        router: &mut Router,
+        path: &Path,
+    ) -> Vec<Rule> {
+        if rules.is_empty() {
+            self.problem(
+                path,
+                "without a rule every request would be refused; write at least one",
+            );
+        }
+        let rules = rules.into_iter().enumerate();
+        rules
+            .filter_map(|(index, rule)| self.rule(rule, errors, router, &path.index(index)))
+            .collect()
+    }
+
+    fn rule(
+        &mut self,
+        raw: raw::Rule,
+        errors: &Rc<ErrorFormat>,
+        router: &mut Router,
+        path: &Path,
+    ) -> Option<Rule> {
+        let pattern = self.matches(raw.matches, router, &path.key("match"));
+        let authenticate = match raw.authenticate {
+            Some(authenticate) => self.authenticate(authenticate, &path.key("authenticate")),
+            None => {
+                self.problem(path, "\"authenticate\" is required here: an authenticator's name, or `none` for everybody");
+                None
+            }
+        };
+        let public = authenticate == Some(Authenticate::Public);
+        let variables: Vec<&str> = pattern.iter().flat_map(Pattern::variables).collect();
+        let authorize = self.authorize(
+            raw.authorize.unwrap_or_default(),
+            public,
+            &variables,
+            &path.key("authorize"),
+        );
+        let upstream = self.upstream(
+            raw.upstream.unwrap_or_default(),
+            &variables,
+            &path.key("upstream"),
+        );
+        let errors = self.errors(raw.errors, Some(errors), &path.key("errors"));
+        Some(Rule {
+            authenticate: authenticate?,
+            authorize,
+            upstream,
+            errors,
+        })
+    }
+
+    fn matches(&mut self, raw: raw::Match, router: &mut Router, path: &Path) -> Option<Pattern> {
+        let methods = raw.methods.map(|list| list.0);
+        let hosts = raw.hosts.map(|list| list.0);
+        for (key, list) in [("methods", &methods), ("hosts", &hosts)] {
+            if list.as_ref().is_some_and(Vec::is_empty) {
+                self.problem(
+                    &path.key(key),
+                    "an empty list would match nothing; leave it out for all",
+                );
+            }
+        }
+        for (index, method) in methods.iter().flatten().enumerate() {
+            if !names::is_token(method) {
+                self.problem(
+                    &path.key("methods").index(index),
+                    "expected a method, as in GET",
+                );
+            }
+        }
+        for (index, host) in hosts.iter().flatten().enumerate() {
+            if let Err(mend) = Router::check_host(host) {
+                self.problem(&path.key("hosts").index(index), mend);
+            }
+        }
+        match Pattern::parse(&raw.path) {
+            Ok(pattern) => {
+                router.add(
+                    &pattern,
+                    &methods.unwrap_or_default(),
+                    &hosts.unwrap_or_default(),
+                    raw.ignore_case.unwrap_or(false),
+                );
+                Some(pattern)
+            }
+            Err(mend) => {
+                self.problem(&path.key("path"), mend);
+                None
+            }
+        }
+    }
+
+    fn authenticate(&mut self, raw: raw::Authenticate, path: &Path) -> Option<Authenticate> {
+        match raw {
+            MapOr::Other(name) if name == "none" => Some(Authenticate::Public),
+            MapOr::Other(name) => {
+                let names = self.authenticator_names.clone();
+                self.named("authenticator", &name, &names, path)
+                    .map(Authenticate::One)
+            }
+            MapOr::Map(combination) => {
+                let given = [
+                    ("any", combination.any.is_some()),
+                    ("all", combination.all.is_some()),
+                ];
+                if !self.exactly_one(path, &given) {
+                    return None;
+                }
+                if let Some(members) = combination.any {
+                    self.members(members, &path.key("any"))
+                        .map(Authenticate::Any)
+                } else {
+                    let members = combination.all.unwrap_or_default();
+                    self.members(members, &path.key("all"))
+                        .map(Authenticate::All)
+                }
+            }
+        }
+    }
+
+    fn members(&mut self, raw: Vec<raw::Authenticate>, path: &Path) -> Option<Vec<Authenticate>> {
+        if raw.is_empty() {
+            self.problem(path, "name at least one authenticator");
+            return None;
+        }
+        let members: Vec<Option<Authenticate>> = raw
+            .into_iter()
+            .enumerate()
+            .map(|(index, member)| {
+                let place = path.index(index);
+                let member = self.authenticate(member, &place);
+                if member == Some(Authenticate::Public) {
+                    self.problem(
+                        &place,
+                        "`none` stands alone: beside it every other member would be needless",
+                    );
+                }
+                member
+            })
+            .collect();
+        members.into_iter().collect()
+    }
+
+    fn authorize(
+        &mut self,
+        raw: raw::Authorize,
+        public: bool,
+        variables: &[&str],
+        path: &Path,
+    ) -> Authorize {
+        let mut networks = Vec::new();
+        let listed = raw.networks.map(|list| list.0);
+        if listed.as_ref().is_some_and(Vec::is_empty) {
+            self.problem(
+                &path.key("networks"),
+                "an empty list would refuse everybody; leave it out for all",
+            );
+        }
+        for (index, network) in listed.into_iter().flatten().enumerate() {
+            match network.parse() {
+                Ok(network) => networks.push(network),
+                Err(mend) => self.problem(&path.key("networks").index(index), mend),
+            }
+        }
+        self.needs_source |= !networks.is_empty();
+        let scopes = match raw.scopes {
+            None => Scopes::default(),
+            Some(MapOr::Other(all)) => Scopes::All(all.0),
+            Some(MapOr::Map(any)) => Scopes::Any(any.any.0),
+        };
+        let (Scopes::All(list) | Scopes::Any(list)) = &scopes;
+        if public && scopes != Scopes::default() {
+            self.problem(
+                &path.key("scopes"),
+                "with `authenticate: none` nobody has scopes; name an authenticator",
+            );
+        }
+        for (index, scope) in list.iter().enumerate() {
+            // RFC 6749 §3.3: they are told in a challenge, between quotes.
+            let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
+            if scope.is_empty() || !scope.bytes().all(plain) {
+                self.problem(
+                    &path.key("scopes").index(index),
+                    "a scope is visible ASCII without spaces, quotes and backslashes",
+                );
+            }
+        }
+        if scopes == Scopes::Any(Vec::new()) {
+            self.problem(&path.key("scopes"), "name at least one scope");
+        }
+        let mut bind = Vec::new();
+        for (variable, source) in raw.bind {
+            let place = path.key("bind").key(&variable);
+            if !variables.contains(&variable.as_str()) {
+                let message = format!("the rule's path has no variable {{{variable}}}");
+                self.problem(&place, message);
+            }
+            if let Some(expression) = self.expression(&source, Place::Bind, &place) {
+                self.check_path_variables(&expression, variables, &place);
+                bind.push((variable, expression));
+            }
+        }
+        let place = path.key("allow_if");
+        let allow_if = raw
+            .allow_if
+            .and_then(|source| self.expression(&source, Place::AllowIf, &place));
+        if let Some(condition) = &allow_if {
+            self.check_path_variables(condition, variables, &place);
+        }
+        Authorize {
+            networks,
+            scopes,
+            bind,
+            allow_if,
+        }
+    }
+
+    fn upstream(&mut self, raw: raw::Upstream, variables: &[&str], path: &Path) -> Upstream {
+        let place = path.key("authorization");
+        let authorization = match raw.authorization.as_deref() {
+            None | Some("keep") => Authorization::Keep,
+            Some("remove") => Authorization::Remove,
+            Some(name) => {
+                let names = self.token_names.clone();
+                let index = self.named("token", name, &names, &place);
+                let exchange = index.and_then(|index| self.exchanges.get(index));
+                if exchange.is_some_and(|exchange| exchange.own.is_none()) {
+                    self.problem(&place, "this token needs a `client` of its own: nobody else's pair is there to be exchanged");
+                }
+                index.map_or(Authorization::Keep, Authorization::Inject)
+            }
+        };
+        let mut headers = Vec::new();
+        for (name, source) in raw.headers {
+            let place = path.key("headers").key(&name);
+            let header = self.upstream_header(&name, &source, Place::UpstreamHeader, &place);
+            if let Some((_, HeaderValue::Expression(expression))) = &header {
+                self.check_path_variables(expression, variables, &place);
+            }
+            headers.extend(header);
+        }
+        Upstream {
+            authorization,
+            keep: raw
+                .keep
+                .into_iter()
+                .flat_map(|names| names.0)
+                .map(|name| name.to_ascii_lowercase())
+                .collect(),
+            headers,
+        }
+    }
+
+    /// `path.x` where the rule's path has no `{x}` would never hold anything.
+    fn check_path_variables(&mut self, expression: &Expression, variables: &[&str], path: &Path) {
+        let unknown: Vec<String> = expression
+            .members_of(Variable::Path)
+            .filter(|name| !variables.contains(name))
+            .map(str::to_owned)
+            .collect();
+        for name in unknown {
+            self.problem(path, format!("the rule's path has no variable {{{name}}}"));
+        }
+    }
+}

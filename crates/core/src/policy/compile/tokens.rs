@@ -1,0 +1,155 @@
+//! `tokens`.
+
+use super::Compiler;
+use crate::expression::Place;
+use crate::policy::document::Path;
+use crate::policy::raw;
+use crate::tokens::{ClientAuth, Exchange, Pair, Pointers};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const TIMEOUT: Duration = Duration::from_secs(3);
+const REFRESH_BEFORE: Duration = Duration::from_secs(60);
+const CACHE_FAILURES: Duration = Duration::from_secs(5);
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
+
+impl Compiler<'_> {
+    pub(super) fn tokens(&mut self, tokens: BTreeMap<String, raw::Token>, path: &Path) {
+        self.token_names = tokens.keys().cloned().collect();
+        for (name, token) in tokens {
+            let place = path.key(&name);
+            if matches!(name.as_str(), "keep" | "remove" | "") {
+                self.problem(
+                    &place,
+                    "this word has a meaning of its own; choose another name",
+                );
+            }
+            match token.exchange {
+                Some(exchange) => {
+                    let compiled = self.exchange(name, exchange, &place.key("exchange"));
+                    self.exchanges.extend(compiled);
+                }
+                None => self.problem(&place, "give `exchange`: how the token is obtained"),
+            }
+        }
+    }
+
+    fn exchange(&mut self, name: String, raw: raw::Exchange, path: &Path) -> Option<Exchange> {
+        let url = self.url(&raw.url, &path.key("url"));
+        let auth = match raw.auth.as_deref() {
+            None | Some("client_secret_basic") => ClientAuth::Basic,
+            Some("client_secret_post") => ClientAuth::Post,
+            Some("client_secret_json") => ClientAuth::Json,
+            Some("private_key_jwt") => {
+                self.problem(
+                    &path.key("auth"),
+                    "private_key_jwt is part of the policy language, but this version of Doorward doesn't do it yet",
+                );
+                ClientAuth::Basic
+            }
+            Some(_) => {
+                self.problem(
+                    &path.key("auth"),
+                    "expected client_secret_basic, client_secret_post or client_secret_json",
+                );
+                ClientAuth::Basic
+            }
+        };
+        let own = raw.client.and_then(|client| {
+            let pair = Pair::new(&client.id, client.secret.expose());
+            if pair.is_none() {
+                self.problem(
+                    &path.key("client"),
+                    "id and secret are texts that are neither empty nor very long",
+                );
+            }
+            pair
+        });
+        if raw.json.is_some() && !raw.form.is_empty() {
+            self.problem(
+                &path.key("json"),
+                "give either `form` or `json`: a request has one body",
+            );
+        }
+        let form = raw
+            .form
+            .into_iter()
+            .filter_map(|(field, source)| {
+                let place = path.key("form").key(&field);
+                let expression = self.expression(&source, Place::ExchangeForm, &place)?;
+                Some((field, expression))
+            })
+            .collect();
+        let json = raw
+            .json
+            .and_then(|source| self.expression(&source, Place::ExchangeJson, &path.key("json")));
+        let mut headers = Vec::new();
+        for (header, value) in raw.headers {
+            let place = path.key("headers").key(&header);
+            if value.expose().bytes().any(|byte| byte.is_ascii_control()) {
+                self.problem(
+                    &place,
+                    "a header's value has no line breaks or control characters",
+                );
+            }
+            if let Some(header) = self.header_name(&header, &place) {
+                headers.push((header, value));
+            }
+        }
+        let pointers = self.pointers(raw.response.unwrap_or_default(), &path.key("response"));
+        let mut time = |given: Option<crate::policy::document::Duration>, default, key: &str| {
+            let time = given.map_or(default, |time| time.0);
+            if time.is_zero() {
+                self.problem(
+                    &path.key(key),
+                    "this needs some time; leave it out for the default",
+                );
+            }
+            time
+        };
+        let timeout = time(raw.timeout, TIMEOUT, "timeout");
+        let default_lifetime = time(raw.default_lifetime, DEFAULT_LIFETIME, "default_lifetime");
+        let cache_failures = time(raw.cache_failures, CACHE_FAILURES, "cache_failures");
+        let url = url?;
+        Some(Exchange {
+            name,
+            cluster: raw.cluster,
+            scheme: url.scheme,
+            authority: url.authority,
+            path: url.path,
+            own,
+            auth,
+            scope: raw
+                .scopes
+                .map(|scopes| scopes.0.join(" "))
+                .unwrap_or_default(),
+            form,
+            json,
+            headers,
+            pointers,
+            default_lifetime,
+            timeout,
+            refresh_before: raw.refresh_before.map_or(REFRESH_BEFORE, |time| time.0),
+            cache_failures,
+        })
+    }
+
+    fn pointers(&mut self, raw: raw::Response, path: &Path) -> Pointers {
+        let mut pointer = |given: Option<String>, default: String, key: &str| {
+            let pointer = given.unwrap_or(default);
+            if !pointer.starts_with('/') {
+                self.problem(
+                    &path.key(key),
+                    "expected a JSON pointer, as in /access_token",
+                );
+            }
+            pointer
+        };
+        let default = Pointers::default();
+        Pointers {
+            token: pointer(raw.token, default.token, "token"),
+            expires_in: pointer(raw.expires_in, default.expires_in, "expires_in"),
+            token_type: pointer(raw.token_type, default.token_type, "token_type"),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! `authenticators`: ways to learn who calls.
+
+use crate::policy::document::{Duration, ExpressionSource, Json, OneOrMany, Secret, Timestamp};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// One authenticator: exactly one of its members.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Authenticator {
+    /// A JSON Web Token, checked in the filter.
+    pub jwt: Option<Jwt>,
+    /// A key of the embedded store.
+    pub api_key: Option<ApiKeyAuthenticator>,
+    /// A caller's id and secret, exchanged for a token.
+    pub client_credentials: Option<ClientCredentials>,
+}
+
+/// A JSON Web Token.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Jwt {
+    /// The algorithms (RFC 7518) that are accepted; there is no default.
+    pub algorithms: OneOrMany<String>,
+    /// What `iss` must be. Default: not checked.
+    pub issuer: Option<String>,
+    /// `aud` must hold one of them. Default: not checked.
+    pub audience: Option<OneOrMany<String>>,
+    /// Any of them, chosen by `kid` and algorithm.
+    pub keys: OneOrMany<Key>,
+    /// Tried in order. Default: `Authorization` with Bearer.
+    pub from: Option<OneOrMany<Source>>,
+    /// How far clocks may differ. Default: 30s.
+    pub leeway: Option<Duration>,
+    /// Whether `exp` must be there. Default: true.
+    pub require_exp: Option<bool>,
+    /// The longest life of a token.
+    pub max_lifetime: Option<Duration>,
+    /// When given, the header's `typ` must be one of them.
+    pub typ: Option<OneOrMany<String>>,
+    /// Each must equal the claim, or be held in it where it is a list.
+    #[serde(default)]
+    pub claims: BTreeMap<String, Json>,
+    /// The client it belongs to, which must then exist and be enabled.
+    pub client: Option<ExpressionSource>,
+    /// The token's scopes. Default: `scope`, else `scp`.
+    pub scopes: Option<ExpressionSource>,
+    /// The token's tenant. Default: the client's.
+    pub tenant: Option<ExpressionSource>,
+    /// The longest token in bytes. Default: 8192.
+    pub max_length: Option<u64>,
+}
+
+/// One key or set of keys: exactly one of secret, pem, jwk, jwks and remote.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// A shared secret, for HS256, HS384 and HS512.
+    pub secret: Option<SecretKey>,
+    /// A public key (SPKI) or certificate.
+    pub pem: Option<Secret>,
+    /// A JSON Web Key.
+    pub jwk: Option<Json>,
+    /// A JSON Web Key Set, written here.
+    pub jwks: Option<Json>,
+    /// A JSON Web Key Set, fetched.
+    pub remote: Option<Remote>,
+    /// The key's id.
+    pub kid: Option<String>,
+    /// Not accepted before.
+    pub not_before: Option<Timestamp>,
+    /// Not accepted from then on.
+    pub expires: Option<Timestamp>,
+}
+
+/// A shared secret: exactly one of its members.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretKey {
+    /// As it is.
+    pub value: Option<Secret>,
+    /// In base64, with padding.
+    pub base64: Option<Secret>,
+    /// In base64url, without padding.
+    pub base64url: Option<Secret>,
+    /// In hex.
+    pub hex: Option<Secret>,
+}
+
+/// A JSON Web Key Set to fetch.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remote {
+    /// The proxy's cluster that the call goes to.
+    pub cluster: String,
+    /// Where the set is.
+    pub url: String,
+    /// How old a set may get. Default: 10m.
+    pub refresh: Option<Duration>,
+    /// How long a fetch may take. Default: 2s.
+    pub timeout: Option<Duration>,
+}
+
+/// A place in the request: exactly one of header, query and cookie.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// A header's name, in any letter case.
+    pub header: Option<String>,
+    /// The scheme before the credential in that header, in any letter case.
+    pub scheme: Option<String>,
+    /// A query parameter's name.
+    pub query: Option<String>,
+    /// A cookie's name.
+    pub cookie: Option<String>,
+}
+
+/// A key of the embedded store.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKeyAuthenticator {
+    /// Tried in order.
+    pub from: OneOrMany<Source>,
+    /// Another shape is malformed, without a look-up.
+    pub prefix: Option<String>,
+    /// A key of another tenant is no valid key.
+    pub require_tenant: Option<ExpressionSource>,
+}
+
+/// A caller's id and secret, exchanged for a token.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientCredentials {
+    /// Where the pair is.
+    pub from: PairSource,
+    /// The name of the token (an `exchange`) that the pair is exchanged for.
+    pub exchange: String,
+    /// A jwt authenticator that the token must satisfy; its claims are then `claims`.
+    pub verify: Option<String>,
+    /// This claim must equal the id presented; needs `verify`.
+    pub client_claim: Option<String>,
+}
+
+/// Where a pair is: `id` and `secret`, or `basic`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PairSource {
+    /// The client's id.
+    pub id: Option<Source>,
+    /// The client's secret.
+    pub secret: Option<Source>,
+    /// HTTP Basic (RFC 7617) in `Authorization`.
+    pub basic: Option<bool>,
+}

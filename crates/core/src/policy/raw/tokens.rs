@@ -1,0 +1,71 @@
+//! `tokens`: what the gateway obtains.
+
+use crate::policy::document::{Duration, ExpressionSource, OneOrMany, Secret};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// One token.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Token {
+    /// Obtained from a token endpoint.
+    pub exchange: Option<Exchange>,
+}
+
+/// A token endpoint and how to ask it (RFC 6749 §4.4).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// The proxy's cluster that the call goes to.
+    pub cluster: String,
+    /// The token endpoint.
+    pub url: String,
+    /// The gateway's own pair; left out where the caller's is exchanged.
+    pub client: Option<OwnClient>,
+    /// client_secret_basic, client_secret_post or client_secret_json.
+    /// Default: client_secret_basic.
+    pub auth: Option<String>,
+    /// The scopes to ask for.
+    pub scopes: Option<OneOrMany<String>>,
+    /// More form fields.
+    #[serde(default)]
+    pub form: BTreeMap<String, ExpressionSource>,
+    /// A JSON body instead of a form.
+    pub json: Option<ExpressionSource>,
+    /// More headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Secret>,
+    /// Where the reply holds what.
+    pub response: Option<Response>,
+    /// Where the reply tells none and the token has no `exp`. Default: 5m.
+    pub default_lifetime: Option<Duration>,
+    /// How long one call may take. Default: 3s.
+    pub timeout: Option<Duration>,
+    /// How long before its end a token is replaced; never more than half of its life.
+    /// Default: 60s.
+    pub refresh_before: Option<Duration>,
+    /// A refused pair is not asked about again for this long. Default: 5s.
+    pub cache_failures: Option<Duration>,
+}
+
+/// The gateway's own pair.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnClient {
+    /// The client's id.
+    pub id: String,
+    /// Its secret.
+    pub secret: Secret,
+}
+
+/// JSON pointers (RFC 6901) into the reply.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Response {
+    /// Default: `/access_token`.
+    pub token: Option<String>,
+    /// Default: `/expires_in`.
+    pub expires_in: Option<String>,
+    /// Default: `/token_type`.
+    pub token_type: Option<String>,
+}

@@ -1,0 +1,9 @@
+//! What the caller is told: reasons, bodies and challenges.
+
+mod challenge;
+mod format;
+mod reason;
+
+pub use challenge::{Challenge, Scheme};
+pub use format::ErrorFormat;
+pub use reason::{PUBLIC_REASONS, PublicReason, Reason};

@@ -1,0 +1,297 @@
+//! All rules' patterns in one tree of segments, so that a request's cost grows with the
+//! length of its path and not with the number of rules.
+
+use super::{Pattern, Segment, Target};
+use std::collections::BTreeMap;
+
+/// Which requests a rule is about, beside its path.
+#[derive(Debug, Clone, Default)]
+struct Condition {
+    pattern: Vec<Segment>,
+    methods: Vec<String>,
+    hosts: Vec<HostPattern>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum HostPattern {
+    Exact(String),
+    /// The suffix with its leading dot.
+    Below(String),
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    literals: BTreeMap<String, Node>,
+    variable: Option<Box<Node>>,
+    /// Rules whose pattern ends here, in order.
+    here: Vec<usize>,
+    /// Rules whose pattern ends here with `**`, in order.
+    below: Vec<usize>,
+}
+
+/// The compiled matcher: the first rule, in the document's order, that matches.
+#[derive(Debug, Default)]
+pub struct Router {
+    rules: Vec<Condition>,
+    exact: Node,
+    /// Rules with `ignore_case`, their literals in lower case.
+    folded: Node,
+}
+
+/// A rule that matches and the values of its path variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matched {
+    /// The rule's index in the document.
+    pub rule: usize,
+    /// Names and decoded values of the path variables, in the path's order.
+    pub variables: Vec<(String, String)>,
+}
+
+impl Router {
+    /// Adds the next rule. `methods` and `hosts` empty: all. Hosts must have passed
+    /// [`Router::check_host`].
+    pub fn add(&mut self, pattern: &Pattern, methods: &[String], hosts: &[String], fold: bool) {
+        let index = self.rules.len();
+        let mut node = if fold {
+            &mut self.folded
+        } else {
+            &mut self.exact
+        };
+        for segment in &pattern.segments {
+            node = match segment {
+                Segment::Literal(text) if fold => {
+                    node.literals.entry(text.to_lowercase()).or_default()
+                }
+                Segment::Literal(text) => node.literals.entry(text.clone()).or_default(),
+                Segment::Variable(_) => node.variable.get_or_insert_default(),
+            };
+        }
+        let rules = if pattern.below {
+            &mut node.below
+        } else {
+            &mut node.here
+        };
+        rules.push(index);
+        self.rules.push(Condition {
+            pattern: pattern.segments.clone(),
+            methods: methods
+                .iter()
+                .map(|method| method.to_ascii_uppercase())
+                .collect(),
+            hosts: hosts
+                .iter()
+                .map(|host| {
+                    let host = host.to_ascii_lowercase();
+                    match host.strip_prefix('*') {
+                        Some(suffix) => HostPattern::Below(suffix.to_owned()),
+                        None => HostPattern::Exact(host),
+                    }
+                })
+                .collect(),
+        });
+    }
+
+    /// What is wrong with a rule's host, if anything.
+    pub fn check_host(host: &str) -> Result<(), &'static str> {
+        let name = host.strip_prefix("*.").unwrap_or(host);
+        let bracketed = name.starts_with('[') && name.ends_with(']');
+        if name.is_empty() || name.ends_with('.') || name.contains(['*', '/', ' ']) {
+            Err("a host is a name like `api.example.com`, or `*.example.com` for all below it")
+        } else if name.contains(':') && !bracketed {
+            Err("hosts are compared without their port: leave it out")
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The first rule that matches.
+    pub fn find(&self, method: &str, host: &str, target: &Target) -> Option<Matched> {
+        let mut found = None;
+        self.walk(&self.exact, &target.segments, method, host, &mut found);
+        if !self.folded.is_leaf() {
+            let folded: Vec<String> = target
+                .segments
+                .iter()
+                .map(|part| part.to_lowercase())
+                .collect();
+            self.walk(&self.folded, &folded, method, host, &mut found);
+        }
+        let rule = found?;
+        let pattern = &self.rules.get(rule)?.pattern;
+        let variables = pattern
+            .iter()
+            .zip(&target.segments)
+            .filter_map(|(segment, value)| match segment {
+                Segment::Variable(name) => Some((name.clone(), value.clone())),
+                Segment::Literal(_) => None,
+            })
+            .collect();
+        Some(Matched { rule, variables })
+    }
+
+    /// Visits every node that matches a prefix of the path. A node is visited at most once,
+    /// and there are at most two ways on at each segment, so a policy bounds the work.
+    fn walk(
+        &self,
+        root: &Node,
+        segments: &[String],
+        method: &str,
+        host: &str,
+        found: &mut Option<usize>,
+    ) {
+        let mut level = vec![root];
+        let mut next = Vec::new();
+        for segment in segments {
+            for node in level.drain(..) {
+                self.choose(&node.below, method, host, found);
+                next.extend(node.literals.get(segment));
+                next.extend(node.variable.as_deref());
+            }
+            std::mem::swap(&mut level, &mut next);
+            if level.is_empty() {
+                return;
+            }
+        }
+        for node in level {
+            self.choose(&node.below, method, host, found);
+            self.choose(&node.here, method, host, found);
+        }
+    }
+
+    fn choose(&self, candidates: &[usize], method: &str, host: &str, found: &mut Option<usize>) {
+        let first = candidates
+            .iter()
+            .copied()
+            .take_while(|rule| found.is_none_or(|best| *rule < best))
+            .find(|rule| {
+                self.rules
+                    .get(*rule)
+                    .is_some_and(|condition| condition.holds(method, host))
+            });
+        if first.is_some() {
+            *found = first;
+        }
+    }
+}
+
+impl Node {
+    fn is_leaf(&self) -> bool {
+        self.literals.is_empty()
+            && self.variable.is_none()
+            && self.here.is_empty()
+            && self.below.is_empty()
+    }
+}
+
+impl Condition {
+    fn holds(&self, method: &str, host: &str) -> bool {
+        (self.methods.is_empty() || self.methods.iter().any(|one| one == method))
+            && (self.hosts.is_empty() || self.hosts.iter().any(|one| one.matches(host)))
+    }
+}
+
+impl HostPattern {
+    fn matches(&self, host: &str) -> bool {
+        match self {
+            HostPattern::Exact(name) => name == host,
+            HostPattern::Below(suffix) => host
+                .strip_suffix(suffix.as_str())
+                .is_some_and(|label| !label.is_empty()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Path, methods, hosts, ignore_case.
+    type Rule<'t> = (&'t str, &'t [&'t str], &'t [&'t str], bool);
+
+    fn router(rules: &[Rule]) -> Router {
+        let owned = |list: &[&str]| list.iter().map(|text| text.to_string()).collect::<Vec<_>>();
+        let mut router = Router::default();
+        for (path, methods, hosts, fold) in rules {
+            let pattern = Pattern::parse(path).unwrap();
+            router.add(&pattern, &owned(methods), &owned(hosts), *fold);
+        }
+        router
+    }
+
+    fn find(router: &Router, method: &str, host: &str, path: &str) -> Option<usize> {
+        let target = Target::parse(path.as_bytes()).unwrap();
+        router
+            .find(method, host, &target)
+            .map(|matched| matched.rule)
+    }
+
+    #[test]
+    fn the_first_rule_in_the_document_decides() {
+        let router = router(&[
+            ("/orders/special", &["GET"], &[], false),
+            (
+                "/orders/{id}",
+                &[],
+                &["api.example.com", "*.shop.example.com"],
+                false,
+            ),
+            ("/orders/**", &["GET", "POST"], &[], false),
+            ("/Upper/**", &[], &[], true),
+            ("/orders/special", &[], &[], false),
+            ("/", &[], &[], false),
+        ]);
+        for (method, host, path, rule) in [
+            ("GET", "x", "/orders/special", Some(0)),
+            ("POST", "x", "/orders/special", Some(2)),
+            ("PUT", "x", "/orders/special", Some(4)),
+            ("PUT", "api.example.com", "/orders/special", Some(1)),
+            ("PUT", "a.shop.example.com", "/orders/7", Some(1)),
+            ("PUT", "a.b.shop.example.com", "/orders/7", Some(1)),
+            ("PUT", "shop.example.com", "/orders/7", None),
+            ("PUT", "evilshop.example.com", "/orders/7", None),
+            ("GET", "x", "/orders", Some(2)),
+            ("GET", "x", "/orders/", Some(2)),
+            ("GET", "x", "/orders/a/b/c", Some(2)),
+            ("GET", "x", "/ordersx", None),
+            ("GET", "x", "/Orders/a", None),
+            ("GET", "x", "/UPPER/a", Some(3)),
+            ("GET", "x", "/", Some(5)),
+            ("get", "x", "/orders", None),
+        ] {
+            assert_eq!(
+                find(&router, method, host, path),
+                rule,
+                "{method} {host}{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn variables_are_one_decoded_segment() {
+        let router = router(&[("/v1/{client}/sessions/{id}", &[], &[], true)]);
+        let target = Target::parse(b"/V1/A%20b/Sessions/x%3By").unwrap();
+        let matched = router.find("GET", "", &target).unwrap();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(
+            matched.variables,
+            [pair("client", "A b"), pair("id", "x;y")]
+        );
+        assert_eq!(find(&router, "GET", "", "/v1/a/b/sessions/c"), None);
+    }
+
+    #[test]
+    fn hosts_are_checked() {
+        for (host, good) in [
+            ("api.example.com", true),
+            ("*.example.com", true),
+            ("[::1]", true),
+            ("*", false),
+            ("a.*.com", false),
+            ("api.example.com:80", false),
+            ("https://x", false),
+            ("", false),
+        ] {
+            assert_eq!(Router::check_host(host).is_ok(), good, "{host}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! A request's target: refused where two programs could read it differently, normalised
+//! where they can't.
+
+/// The longest target that is looked at, in bytes. Envoy limits all headers to 60 KiB.
+pub const MAX_TARGET: usize = 16 * 1024;
+
+/// The target is missing, ambiguous or holds characters that could hide another path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TargetError;
+
+/// A target, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The path that goes to the upstream: percent-encoded unreserved characters
+    /// (RFC 3986 §2.3) are decoded, all else is as it came.
+    pub path: String,
+    /// The path's segments, decoded. A trailing slash doesn't count: `/a/` has the
+    /// segments of `/a`, as servers that tell them apart are rarer than servers that don't.
+    pub segments: Vec<String>,
+    /// What follows the question mark, untouched; `None` without one.
+    pub query: Option<Vec<u8>>,
+    /// Whether `path` differs from what the caller sent.
+    pub rewritten: bool,
+}
+
+impl Target {
+    /// Takes a target apart.
+    ///
+    /// Refused: anything but an absolute path, empty segments (`//`), dot segments (also
+    /// with path parameters, `..;x`), encoded slashes and backslashes, backslashes,
+    /// fragments, control characters and NUL however encoded, broken percent-encoding,
+    /// bytes that are no ASCII, and segments that don't decode to UTF-8.
+    pub fn parse(target: &[u8]) -> Result<Target, TargetError> {
+        if target.len() > MAX_TARGET || target.first() != Some(&b'/') {
+            return Err(TargetError);
+        }
+        let (raw, query) = match target.iter().position(|byte| *byte == b'?') {
+            Some(mark) => {
+                let (path, query) = target.split_at(mark);
+                (path, Some(query.get(1..).unwrap_or_default()))
+            }
+            None => (target, None),
+        };
+        if query.is_some_and(|query| query.iter().any(|byte| *byte <= b' ' || *byte == 0x7f)) {
+            return Err(TargetError);
+        }
+        let mut path = String::with_capacity(raw.len());
+        let mut segments = Vec::new();
+        let mut parts = raw.split(|byte| *byte == b'/').skip(1).peekable();
+        while let Some(part) = parts.next() {
+            path.push('/');
+            if part.is_empty() {
+                // Only the last may be empty: the root, or a trailing slash.
+                if parts.peek().is_some() {
+                    return Err(TargetError);
+                }
+                break;
+            }
+            segments.push(segment(part, &mut path)?);
+        }
+        Ok(Target {
+            rewritten: path.as_bytes() != raw,
+            path,
+            segments,
+            query: query.map(<[u8]>::to_vec),
+        })
+    }
+}
+
+/// Decodes one segment and appends its normalised form to `path`.
+fn segment(raw: &[u8], path: &mut String) -> Result<String, TargetError> {
+    let mut decoded = Vec::with_capacity(raw.len());
+    let mut bytes = raw.iter().copied();
+    while let Some(byte) = bytes.next() {
+        let value = match byte {
+            b'%' => {
+                let (Some(high), Some(low)) = (bytes.next(), bytes.next()) else {
+                    return Err(TargetError);
+                };
+                let value = hex(high)? << 4 | hex(low)?;
+                if is_unreserved(value) {
+                    path.push(char::from(value));
+                } else {
+                    path.push('%');
+                    path.push(char::from(high));
+                    path.push(char::from(low));
+                }
+                if value == b'/' {
+                    return Err(TargetError);
+                }
+                value
+            }
+            b'#' | 0x80.. => return Err(TargetError),
+            _ => {
+                path.push(char::from(byte));
+                byte
+            }
+        };
+        if value < b' ' || value == 0x7f || value == b'\\' {
+            return Err(TargetError);
+        }
+        decoded.push(value);
+    }
+    let decoded = String::from_utf8(decoded).map_err(|_| TargetError)?;
+    // Servlet containers drop `;…` before they resolve dots.
+    let name = decoded.split(';').next().unwrap_or_default();
+    if matches!(name, "" | "." | "..") {
+        return Err(TargetError);
+    }
+    // C1 controls, once decoded from UTF-8, are control characters too.
+    if decoded.chars().any(char::is_control) {
+        return Err(TargetError);
+    }
+    Ok(decoded)
+}
+
+fn hex(digit: u8) -> Result<u8, TargetError> {
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
+        .ok_or(TargetError)
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tricky_targets_are_refused() {
+        for target in [
+            "",
+            "x",
+            "*",
+            "http://host/x",
+            "//",
+            "//x",
+            "/x//y",
+            "/x//",
+            "/.",
+            "/..",
+            "/./x",
+            "/x/.",
+            "/x/../y",
+            "/%2e%2e/x",
+            "/x/%2E",
+            "/.%2e/x",
+            "/..;/x",
+            "/..;a=b/x",
+            "/;/x",
+            "/x%2fy",
+            "/x%2Fy",
+            "/x%5cy",
+            "/x\\y",
+            "/x%00",
+            "/x\0",
+            "/x%0a",
+            "/x%7f",
+            "/x%c2%85",
+            "/x\n",
+            "/x%",
+            "/x%2",
+            "/x%zz",
+            "/x%ff",
+            "/x%c0%ae%c0%ae/y",
+            "/x#y",
+            "/x\u{e9}",
+            "/x?a b",
+            "/x?a\0",
+        ] {
+            assert_eq!(
+                Target::parse(target.as_bytes()),
+                Err(TargetError),
+                "{target:?}"
+            );
+        }
+        assert!(Target::parse(&[b'/', 0xff]).is_err());
+        assert!(Target::parse(&vec![b'/'; MAX_TARGET + 1]).is_err());
+    }
+
+    #[test]
+    fn what_is_matched_is_what_the_upstream_gets() {
+        for (target, path, segments, rewritten) in [
+            ("/", "/", &[][..], false),
+            ("/a/b", "/a/b", &["a", "b"], false),
+            ("/a/b/", "/a/b/", &["a", "b"], false),
+            ("/%61dmin", "/admin", &["admin"], true),
+            ("/a%20b", "/a%20b", &["a b"], false),
+            ("/caf%C3%A9", "/caf%C3%A9", &["café"], false),
+            ("/a;x=1", "/a;x=1", &["a;x=1"], false),
+            ("/...", "/...", &["..."], false),
+            ("/%7Euser/%2Dx?q=%61//", "/~user/-x", &["~user", "-x"], true),
+        ] {
+            let parsed = Target::parse(target.as_bytes()).unwrap();
+            assert_eq!(parsed.path, path);
+            assert_eq!(parsed.segments, segments, "{target}");
+            assert_eq!(parsed.rewritten, rewritten, "{target}");
+        }
+    }
+
+    #[test]
+    fn the_query_is_left_as_it_came() {
+        let target = Target::parse(b"/x?a=%41&b=//..&c").unwrap();
+        assert_eq!(target.query.as_deref(), Some(&b"a=%41&b=//..&c"[..]));
+        assert_eq!(
+            Target::parse(b"/x?").unwrap().query.as_deref(),
+            Some(&b""[..])
+        );
+    }
+}

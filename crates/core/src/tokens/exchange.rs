@@ -1,0 +1,198 @@
+//! Asking a token endpoint for a token (RFC 6749 §4.4).
+
+use super::Pair;
+use crate::expression::{Expression, Scope, Value, Variable};
+use crate::host::Call;
+use crate::policy::document::Secret;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value as Json, json};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// How the client proves itself to the endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// HTTP Basic with form-encoded parts (RFC 6749 §2.3.1).
+    Basic,
+    /// `client_id` and `client_secret` among the form's fields.
+    Post,
+    /// A JSON object with `client_id`, `client_secret` and `grant_type`.
+    Json,
+}
+
+/// Where the reply holds what (RFC 6901).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pointers {
+    /// The token. Default: `/access_token`.
+    pub token: String,
+    /// Its life in seconds. Default: `/expires_in`.
+    pub expires_in: String,
+    /// Its type. Default: `/token_type`.
+    pub token_type: String,
+}
+
+impl Default for Pointers {
+    fn default() -> Pointers {
+        Pointers {
+            token: "/access_token".to_owned(),
+            expires_in: "/expires_in".to_owned(),
+            token_type: "/token_type".to_owned(),
+        }
+    }
+}
+
+/// A token endpoint and how to ask it.
+#[derive(Debug)]
+pub struct Exchange {
+    /// The token's name in the policy.
+    pub name: String,
+    /// The proxy's cluster.
+    pub cluster: String,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// Host and port, as in the URL.
+    pub authority: String,
+    /// Path and query, as in the URL.
+    pub path: String,
+    /// The gateway's own pair; `None` where the caller's is exchanged.
+    pub own: Option<Pair>,
+    /// How the client proves itself.
+    pub auth: ClientAuth,
+    /// The scopes to ask for, joined by spaces; empty for none.
+    pub scope: String,
+    /// More form fields.
+    pub form: Vec<(String, Expression)>,
+    /// A JSON body instead of a form.
+    pub json: Option<Expression>,
+    /// More headers, names in lower case.
+    pub headers: Vec<(String, Secret)>,
+    /// Where the reply holds what.
+    pub pointers: Pointers,
+    /// Where the reply tells no life and the token has no `exp`.
+    pub default_lifetime: Duration,
+    /// How long one call may take.
+    pub timeout: Duration,
+    /// How long before its end a token is replaced.
+    pub refresh_before: Duration,
+    /// How long a refused pair is not asked about again.
+    pub cache_failures: Duration,
+}
+
+/// A body or field could not be evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnevaluableRequest;
+
+/// What stays as it is in `application/x-www-form-urlencoded`.
+const FORM: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'*');
+
+fn form_encode(text: &str) -> String {
+    utf8_percent_encode(text, FORM).to_string()
+}
+
+impl Exchange {
+    /// The call that exchanges this pair.
+    pub fn call(&self, pair: &Pair) -> Result<Call, UnevaluableRequest> {
+        let mut headers = vec![
+            (":method".to_owned(), "POST".to_owned()),
+            (":scheme".to_owned(), self.scheme.to_owned()),
+            (":authority".to_owned(), self.authority.clone()),
+            (":path".to_owned(), self.path.clone()),
+            ("accept".to_owned(), "application/json".to_owned()),
+        ];
+        if self.auth == ClientAuth::Basic {
+            let plain = Zeroizing::new(format!(
+                "{}:{}",
+                form_encode(&pair.id),
+                form_encode(pair.secret.expose())
+            ));
+            headers.push((
+                "authorization".to_owned(),
+                format!("Basic {}", STANDARD.encode(plain.as_bytes())),
+            ));
+        }
+        let scope = self.scope_of(pair);
+        let (content_type, body) = match (&self.json, self.auth) {
+            (Some(json), _) => {
+                let body = json.evaluate_json(&scope).map_err(|_| UnevaluableRequest)?;
+                ("application/json", body.to_string())
+            }
+            (None, ClientAuth::Json) => ("application/json", self.json_body(pair, &scope)?),
+            (None, _) => (
+                "application/x-www-form-urlencoded",
+                self.form_body(pair, &scope)?,
+            ),
+        };
+        headers.push(("content-type".to_owned(), content_type.to_owned()));
+        for (name, value) in &self.headers {
+            headers.retain(|(other, _)| other != name);
+            headers.push((name.clone(), value.expose().to_owned()));
+        }
+        Ok(Call {
+            cluster: self.cluster.clone(),
+            headers,
+            body: body.into_bytes(),
+            timeout: self.timeout,
+        })
+    }
+
+    fn scope_of(&self, pair: &Pair) -> Scope {
+        let mut scope = Scope::default();
+        if self.json.is_some() || !self.form.is_empty() {
+            scope.set(
+                Variable::Client,
+                Value::from_json(&json!({
+                    "id": pair.id,
+                    "secret": pair.secret.expose(),
+                })),
+            );
+        }
+        scope
+    }
+
+    fn fields(
+        &self,
+        pair: &Pair,
+        scope: &Scope,
+    ) -> Result<Vec<(String, String)>, UnevaluableRequest> {
+        let mut fields = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
+        if self.auth != ClientAuth::Basic {
+            fields.push(("client_id".to_owned(), pair.id.clone()));
+            fields.push(("client_secret".to_owned(), pair.secret.expose().to_owned()));
+        }
+        if !self.scope.is_empty() {
+            fields.push(("scope".to_owned(), self.scope.clone()));
+        }
+        for (name, expression) in &self.form {
+            let value = expression
+                .evaluate_text(scope)
+                .map_err(|_| UnevaluableRequest)?;
+            fields.retain(|(other, _)| other != name);
+            fields.push((name.clone(), value.to_string()));
+        }
+        Ok(fields)
+    }
+
+    fn form_body(&self, pair: &Pair, scope: &Scope) -> Result<String, UnevaluableRequest> {
+        let encoded: Vec<String> = self
+            .fields(pair, scope)?
+            .iter()
+            .map(|(name, value)| format!("{}={}", form_encode(name), form_encode(value)))
+            .collect();
+        Ok(encoded.join("&"))
+    }
+
+    fn json_body(&self, pair: &Pair, scope: &Scope) -> Result<String, UnevaluableRequest> {
+        let fields = self.fields(pair, scope)?;
+        let object: serde_json::Map<String, Json> = fields
+            .into_iter()
+            .map(|(name, value)| (name, Json::String(value)))
+            .collect();
+        Ok(Json::Object(object).to_string())
+    }
+}

@@ -1,0 +1,19 @@
+//! Tokens that the gateway obtains: how they are asked for, kept and shared.
+//!
+//! A token lives in two places. Each worker holds what it used lately, with the claims
+//! already verified ([`Held`]); all workers share a board of a fixed number of slots
+//! ([`Slots`]), which also carries what must not be asked again for a while and who is
+//! asking right now, so that one pair's first requests on all workers make one call.
+
+mod exchange;
+mod held;
+mod obtain;
+mod pair;
+mod reply;
+mod slots;
+
+pub use exchange::{ClientAuth, Exchange, Pointers};
+pub use held::{Held, HeldTokens, Verified};
+pub use obtain::{Failed, Lookup, Tokens};
+pub use pair::{Pair, SlotKey};
+pub use slots::{Failure, SLOTS, Slot, Slots};

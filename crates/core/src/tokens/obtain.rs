@@ -1,0 +1,296 @@
+//! The story of one token: looked up, waited for, asked for, kept.
+
+use super::reply::{self, ExchangeFailure, Obtained};
+use super::slots::{Failure, Slot, Slots};
+use super::{Exchange, Held, HeldTokens, Pair, SlotKey};
+use crate::engine::Gateway;
+use crate::host::{Answer, Host, Level};
+use crate::observe::Event;
+use futures_util::FutureExt;
+use futures_util::future::{LocalBoxFuture, Shared};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How often a worker looks whether another one's call has ended.
+const WAIT: Duration = Duration::from_millis(50);
+/// What a lease is given beyond the call's own timeout.
+const GRACE: Duration = Duration::from_secs(1);
+/// How long an endpoint that failed is left alone by the same pair.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What is known about a pair at once.
+#[derive(Debug, Clone)]
+pub enum Lookup {
+    /// A token that is good for now.
+    Found(Rc<Held>),
+    /// There is none, and asking must wait.
+    Failed(Failed),
+    /// Nobody has asked yet.
+    Unknown,
+}
+
+/// Why there is no token, and until when that is taken for true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failed {
+    /// Why.
+    pub failure: Failure,
+    /// Until when, since the epoch.
+    pub end: Duration,
+}
+
+type Flight = Shared<LocalBoxFuture<'static, Result<Rc<Held>, Failed>>>;
+
+/// What one worker holds and is asking for.
+#[derive(Default)]
+pub struct Tokens {
+    held: RefCell<HeldTokens>,
+    flights: RefCell<BTreeMap<SlotKey, Flight>>,
+}
+
+impl<H: Host + 'static> Gateway<H> {
+    /// What is known about a pair without asking anybody. A token that nears its end is
+    /// replaced in the background.
+    pub fn look_up_token(self: &Rc<Self>, exchange: usize, pair: &Pair) -> Lookup {
+        let key = SlotKey::of_pair(&self.policy.digest, exchange, pair);
+        let lookup = self.known(exchange, &key);
+        if let Lookup::Found(held) = &lookup
+            && held.refresh_at <= self.host.now()
+        {
+            // The flight runs by itself; whoever needs its outcome looks again.
+            drop(self.obtain_token(exchange, pair));
+        }
+        lookup
+    }
+
+    /// Asks for a token, or joins whoever is asking already.
+    pub fn obtain_token(self: &Rc<Self>, exchange: usize, pair: &Pair) -> Flight {
+        let key = SlotKey::of_pair(&self.policy.digest, exchange, pair);
+        if let Some(flight) = self.tokens.flights.borrow().get(&key) {
+            return flight.clone();
+        }
+        let gateway = self.clone();
+        let pair = pair.clone();
+        let flight = async move {
+            let outcome = gateway.fly(exchange, &pair, &key).await;
+            gateway.tokens.flights.borrow_mut().remove(&key);
+            outcome
+        }
+        .boxed_local()
+        .shared();
+        self.tokens.flights.borrow_mut().insert(key, flight.clone());
+        // It goes on when the one who asked goes away.
+        self.spawn(flight.clone().map(drop));
+        flight
+    }
+
+    /// Remembers that a token doesn't satisfy `verify`: it is not used again, and the pair
+    /// not exchanged for a while.
+    pub fn reject_token(&self, exchange: usize, pair: &Pair) {
+        let key = SlotKey::of_pair(&self.policy.digest, exchange, pair);
+        let Some(settings) = self.policy.exchanges.get(exchange) else {
+            return;
+        };
+        self.tokens.held.borrow_mut().remove(&key);
+        self.fail(&key, Failure::Unverifiable, settings.cache_failures);
+    }
+
+    fn known(&self, exchange: usize, key: &SlotKey) -> Lookup {
+        let now = self.host.now();
+        let held = self.tokens.held.borrow_mut().get(key, now);
+        if let Some(held) = &held
+            && held.refresh_at > now
+        {
+            return Lookup::Found(held.clone());
+        }
+        let slots = Slots(&self.host);
+        match slots.get(key, now) {
+            Some(Slot::Token {
+                token,
+                refresh_at,
+                end,
+            }) => Lookup::Found(match held {
+                // The same token, whose verification is still good.
+                Some(held) if held.token == token => {
+                    self.hold(key, held.refreshed_at(refresh_at, end))
+                }
+                _ => self.hold(key, Held::new(token, refresh_at, end)),
+            }),
+            Some(Slot::Failed { failure, end }) => Lookup::Failed(Failed { failure, end }),
+            Some(Slot::Leased { .. }) | None => match held {
+                Some(held) => Lookup::Found(held),
+                None => match slots.get(&SlotKey::of_pause(&self.policy.digest, exchange), now) {
+                    Some(Slot::Failed { failure, end }) => Lookup::Failed(Failed { failure, end }),
+                    _ => Lookup::Unknown,
+                },
+            },
+        }
+    }
+
+    async fn fly(
+        self: &Rc<Self>,
+        exchange: usize,
+        pair: &Pair,
+        key: &SlotKey,
+    ) -> Result<Rc<Held>, Failed> {
+        let Some(settings) = self.policy.exchanges.get(exchange) else {
+            return Err(self.failed(Failure::Unavailable, PAUSE));
+        };
+        if let Some(outcome) = self.wait_for_turn(exchange, settings, key).await {
+            return outcome;
+        }
+        let answer = match settings.call(pair) {
+            Ok(call) => {
+                self.host.count(Event::ExchangeCalled);
+                self.call(call).await
+            }
+            Err(_) => {
+                self.host.log(
+                    Level::Error,
+                    &format!(
+                        "tokens.{}: the request to the token endpoint could not be evaluated",
+                        settings.name
+                    ),
+                );
+                Answer::Failed
+            }
+        };
+        match reply::read(settings, &answer, self.host.now()) {
+            Ok(obtained) => Ok(self.keep(settings, key, obtained)),
+            Err(failure) => self.give_up(exchange, settings, key, failure),
+        }
+    }
+
+    /// Waits until it is this worker's turn to ask; `Some` where another's asking, or what
+    /// is known by now, makes it needless.
+    async fn wait_for_turn(
+        self: &Rc<Self>,
+        exchange: usize,
+        settings: &Exchange,
+        key: &SlotKey,
+    ) -> Option<Result<Rc<Held>, Failed>> {
+        let call_ends = |now: Duration| now.saturating_add(settings.timeout).saturating_add(GRACE);
+        let mut owner = [0; 8];
+        self.host.random(&mut owner);
+        let owner = u64::from_le_bytes(owner);
+        // Whoever holds a lease may die once; the one who takes it over may not.
+        let give_up = call_ends(call_ends(self.host.now()));
+        loop {
+            let now = self.host.now();
+            let slots = Slots(&self.host);
+            match self.known(exchange, key) {
+                Lookup::Found(held) if held.refresh_at > now => return Some(Ok(held)),
+                Lookup::Found(held) => {
+                    let next = call_ends(now).min(held.end);
+                    let slot = Slot::Token {
+                        token: held.token.clone(),
+                        refresh_at: next,
+                        end: held.end,
+                    };
+                    // Whoever moves the refresh time does the refreshing.
+                    if !slots.put(key, &slot, now) {
+                        return Some(Ok(held));
+                    }
+                    self.hold(key, held.refreshed_at(next, held.end));
+                    return None;
+                }
+                Lookup::Failed(failed) => return Some(Err(failed)),
+                Lookup::Unknown => {}
+            }
+            if slots.lease(key, owner, call_ends(now), now).is_some() {
+                return None;
+            }
+            if now >= give_up {
+                return Some(Err(self.failed(Failure::Unavailable, PAUSE)));
+            }
+            self.sleep(WAIT).await;
+        }
+    }
+
+    fn keep(&self, settings: &Exchange, key: &SlotKey, obtained: Obtained) -> Rc<Held> {
+        let now = self.host.now();
+        let Obtained { token, life } = obtained;
+        let end = now.saturating_add(life);
+        let refresh_at = end.saturating_sub(settings.refresh_before.min(life / 2));
+        let slot = Slot::Token {
+            token: token.clone(),
+            refresh_at,
+            end,
+        };
+        Slots(&self.host).put(key, &slot, now);
+        self.hold(key, Held::new(token, refresh_at, end))
+    }
+
+    fn give_up(
+        &self,
+        exchange: usize,
+        settings: &Exchange,
+        key: &SlotKey,
+        failure: ExchangeFailure,
+    ) -> Result<Rc<Held>, Failed> {
+        let (failure, pause) = match failure {
+            ExchangeFailure::Refused => {
+                if settings.own.is_some() {
+                    self.host.count(Event::OwnPairRefused);
+                    self.host.log(
+                        Level::Error,
+                        &format!("tokens.{}: the token endpoint refuses the gateway's own client; check `client`", settings.name),
+                    );
+                }
+                // What the endpoint refuses now isn't served from memory any longer.
+                self.tokens.held.borrow_mut().remove(key);
+                return Err(self.fail(key, Failure::Refused, settings.cache_failures));
+            }
+            ExchangeFailure::Limited(seconds) => (Failure::Limited, Duration::from_secs(seconds)),
+            ExchangeFailure::Unavailable(Some(seconds)) => {
+                (Failure::Unavailable, Duration::from_secs(seconds.max(1)))
+            }
+            ExchangeFailure::Unavailable(None) => (Failure::Unavailable, PAUSE),
+            ExchangeFailure::Unusable => (Failure::Unusable, settings.cache_failures),
+        };
+        self.host.count(Event::ExchangeFailed);
+        self.host.log(
+            Level::Warn,
+            &format!(
+                "tokens.{}: no token from the token endpoint ({}); asked again in {} s at the earliest",
+                settings.name,
+                failure.name(),
+                pause.as_secs().max(1)
+            ),
+        );
+        if pause > PAUSE && failure != Failure::Unusable {
+            // The endpoint itself asked for peace: it holds for every pair.
+            let pause_key = SlotKey::of_pause(&self.policy.digest, exchange);
+            self.fail(&pause_key, failure, pause);
+        }
+        let now = self.host.now();
+        if let Some(held) = self.tokens.held.borrow_mut().get(key, now) {
+            return Ok(held);
+        }
+        Err(self.fail(key, failure, pause))
+    }
+
+    fn fail(&self, key: &SlotKey, failure: Failure, pause: Duration) -> Failed {
+        let failed = self.failed(failure, pause);
+        let slot = Slot::Failed {
+            failure,
+            end: failed.end,
+        };
+        Slots(&self.host).put(key, &slot, self.host.now());
+        failed
+    }
+
+    fn failed(&self, failure: Failure, pause: Duration) -> Failed {
+        Failed {
+            failure,
+            end: self.host.now().saturating_add(pause),
+        }
+    }
+
+    fn hold(&self, key: &SlotKey, held: Held) -> Rc<Held> {
+        let held = Rc::new(held);
+        self.tokens.held.borrow_mut().put(*key, held.clone());
+        held
+    }
+}

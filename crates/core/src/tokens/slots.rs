@@ -1,0 +1,243 @@
+//! The board that all workers share: a fixed number of slots for tokens and for what is
+//! known about pairs that have none.
+//!
+//! A slot is found by the first bytes of its key, in any of four neighbouring places, and
+//! holds the whole key, since other plugins may write to the board and keys may meet in a
+//! slot. Slots are created when the policy loads and only ever replaced with the version
+//! that was read, so that two workers can't both win a lease.
+
+use super::SlotKey;
+use crate::host::{Host, Shared};
+use std::time::Duration;
+
+/// How many slots there are. With tokens of about 1 KiB the board takes some 4 MiB.
+pub const SLOTS: u64 = 4096;
+/// In how many places a key may stand.
+const WAYS: u64 = 4;
+/// The layout's version.
+const VERSION: u8 = 1;
+/// Version, kind, key, end and refresh time.
+const HEAD: usize = 2 + 32 + 8 + 8;
+
+/// What a slot says about its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Slot {
+    /// A token, and when it should be replaced.
+    Token {
+        /// The token.
+        token: String,
+        /// When a new one should be asked for.
+        refresh_at: Duration,
+        /// When it is worth nothing any more.
+        end: Duration,
+    },
+    /// Not to be asked about until `end`.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// Until when.
+        end: Duration,
+    },
+    /// Somebody is asking; if nothing came by `end`, another may.
+    Leased {
+        /// Who: a random number.
+        owner: u64,
+        /// Until when.
+        end: Duration,
+    },
+}
+
+/// Why a key has no token for now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// The endpoint refused the pair.
+    Refused,
+    /// The endpoint answered 429.
+    Limited,
+    /// The endpoint failed.
+    Unavailable,
+    /// The endpoint's reply was no usable token.
+    Unusable,
+    /// The endpoint's token does not satisfy `verify`.
+    Unverifiable,
+}
+
+/// The board's slots as one host shows them.
+#[derive(Debug, Clone, Copy)]
+pub struct Slots<'h, H>(pub &'h H);
+
+impl<H: Host> Slots<'_, H> {
+    /// Creates all slots that don't exist yet. Inserting a new key is not exclusive on
+    /// Envoy, so requests must find every slot in place.
+    pub fn create(&self) {
+        for index in 0..SLOTS {
+            let name = slot_name(index);
+            if self.0.shared_get(&name).is_none() {
+                self.0.shared_set(&name, &[], 0);
+            }
+        }
+    }
+
+    /// What is known about a key.
+    pub fn get(&self, key: &SlotKey, now: Duration) -> Option<Slot> {
+        self.find(key)
+            .map(|(_, _, slot)| slot)
+            .filter(|slot| slot.end() > now)
+    }
+
+    /// Writes what is known about a key, in place of what was known before. On a race the
+    /// other's word stands: `false`.
+    pub fn put(&self, key: &SlotKey, slot: &Slot, now: Duration) -> bool {
+        let place = match self.find(key) {
+            Some((index, cas, _)) => Some((index, cas)),
+            None => self.victim(key, now),
+        };
+        place.is_some_and(|(index, cas)| self.write(index, cas, key, slot))
+    }
+
+    /// Takes the lease of a key on which nobody has a word yet.
+    ///
+    /// `None` where somebody else did in the meantime: look again. `Some(false)` where the
+    /// board can't be written at all: go on without it.
+    pub fn lease(&self, key: &SlotKey, owner: u64, end: Duration, now: Duration) -> Option<bool> {
+        let place = match self.find(key) {
+            Some((_, _, slot)) if slot.end() > now => return None,
+            Some((index, cas, _)) => Some((index, cas)),
+            None => self.victim(key, now),
+        };
+        let Some((index, cas)) = place else {
+            return Some(false);
+        };
+        let lease = Slot::Leased { owner, end };
+        self.write(index, cas, key, &lease).then_some(true)
+    }
+
+    fn write(&self, index: u64, cas: u32, key: &SlotKey, slot: &Slot) -> bool {
+        self.0
+            .shared_set(&slot_name(index), &encode(key, slot), cas)
+    }
+
+    fn ways(&self, key: &SlotKey) -> impl Iterator<Item = (u64, Shared)> {
+        let home = key.prefix();
+        (0..WAYS).filter_map(move |way| {
+            let index = home.wrapping_add(way) % SLOTS;
+            Some((index, self.0.shared_get(&slot_name(index))?))
+        })
+    }
+
+    fn find(&self, key: &SlotKey) -> Option<(u64, u32, Slot)> {
+        self.ways(key).find_map(|(index, shared)| {
+            let (found, slot) = decode(&shared.value)?;
+            (found == *key).then_some((index, shared.cas, slot))
+        })
+    }
+
+    /// The place that is missed least: empty or over first, then the one that ends soonest.
+    fn victim(&self, key: &SlotKey, now: Duration) -> Option<(u64, u32)> {
+        self.ways(key)
+            .filter(|(_, shared)| shared.cas != 0)
+            .min_by_key(|(_, shared)| match decode(&shared.value) {
+                Some((_, slot)) if slot.end() > now => slot.end(),
+                _ => Duration::ZERO,
+            })
+            .map(|(index, shared)| (index, shared.cas))
+    }
+}
+
+impl Slot {
+    /// When the word of this slot ends.
+    pub fn end(&self) -> Duration {
+        match self {
+            Slot::Token { end, .. } | Slot::Failed { end, .. } | Slot::Leased { end, .. } => *end,
+        }
+    }
+}
+
+fn slot_name(index: u64) -> String {
+    format!("doorward/1/token/{index}")
+}
+
+fn encode(key: &SlotKey, slot: &Slot) -> Vec<u8> {
+    let (kind, extra, rest): (u8, u64, &[u8]) = match slot {
+        Slot::Token {
+            token, refresh_at, ..
+        } => (1, millis(*refresh_at), token.as_bytes()),
+        Slot::Failed { failure, .. } => (2, failure.code(), &[]),
+        Slot::Leased { owner, .. } => (3, *owner, &[]),
+    };
+    let mut value = Vec::with_capacity(HEAD + rest.len());
+    value.extend([VERSION, kind]);
+    value.extend(key.0);
+    value.extend(millis(slot.end()).to_le_bytes());
+    value.extend(extra.to_le_bytes());
+    value.extend(rest);
+    value
+}
+
+fn decode(value: &[u8]) -> Option<(SlotKey, Slot)> {
+    let (head, rest) = value.split_first_chunk::<HEAD>()?;
+    let ([version, kind], head) = head.split_first_chunk::<2>()?;
+    let (key, head) = head.split_first_chunk::<32>()?;
+    let (end, extra) = head.split_first_chunk::<8>()?;
+    let end = Duration::from_millis(u64::from_le_bytes(*end));
+    let extra = u64::from_le_bytes(*extra.first_chunk()?);
+    if *version != VERSION {
+        return None;
+    }
+    let slot = match kind {
+        1 => Slot::Token {
+            token: visible(rest)?,
+            refresh_at: Duration::from_millis(extra),
+            end,
+        },
+        2 => Slot::Failed {
+            failure: Failure::from_code(extra)?,
+            end,
+        },
+        3 => Slot::Leased { owner: extra, end },
+        _ => return None,
+    };
+    Some((SlotKey(*key), slot))
+}
+
+/// A token is sent in a header: whatever wrote the slot, it is nothing but visible ASCII.
+fn visible(bytes: &[u8]) -> Option<String> {
+    let whole = !bytes.is_empty() && bytes.iter().all(u8::is_ascii_graphic);
+    whole.then(|| String::from_utf8(bytes.to_vec()).ok())?
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Failure {
+    const ALL: [Failure; 5] = [
+        Failure::Refused,
+        Failure::Limited,
+        Failure::Unavailable,
+        Failure::Unusable,
+        Failure::Unverifiable,
+    ];
+
+    /// A word for the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Failure::Refused => "refused",
+            Failure::Limited => "too many requests",
+            Failure::Unavailable => "unavailable",
+            Failure::Unusable => "unusable reply",
+            Failure::Unverifiable => "unverifiable token",
+        }
+    }
+
+    fn code(self) -> u64 {
+        Failure::ALL
+            .iter()
+            .position(|failure| *failure == self)
+            .map_or(0, |at| at as u64)
+    }
+
+    fn from_code(code: u64) -> Option<Failure> {
+        Failure::ALL.get(usize::try_from(code).ok()?).copied()
+    }
+}

@@ -1,0 +1,85 @@
+//! The variables that expressions see, built from a request and from who calls.
+
+use crate::credentials::source_pairs;
+use crate::decide::Context;
+use crate::expression::{Expression, Scope, Value, Variable, VariableSet};
+use crate::http::Request;
+use percent_encoding::percent_decode;
+
+/// `request`: method, host, path, query and headers. Headers that stand more than once are
+/// joined with commas (RFC 9110 §5.3); of a repeated query parameter the first counts.
+pub fn request(request: &Request) -> Value {
+    let target = request.target().ok();
+    let path = target.as_ref().map_or("", |target| target.path.as_str());
+    let query = target
+        .as_ref()
+        .and_then(|target| target.query.as_deref())
+        .unwrap_or_default();
+    let mut parameters: Vec<(String, Value)> = source_pairs(query, b'&')
+        .filter(|(name, _)| !name.is_empty())
+        .map(|(name, value)| (decoded(name), decoded(value).into()))
+        .collect();
+    // `Value::map` lets the last one hold.
+    parameters.reverse();
+    Value::map([
+        ("method", Value::from(request.method())),
+        ("host", request.host().into()),
+        ("path", path.into()),
+        ("query", Value::map(parameters)),
+        ("headers", headers(request)),
+    ])
+}
+
+fn headers(request: &Request) -> Value {
+    let mut joined = std::collections::BTreeMap::<String, String>::new();
+    for (name, value) in request.headers.iter() {
+        let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+        let value = String::from_utf8_lossy(value);
+        if name.starts_with(':') {
+            continue;
+        }
+        joined
+            .entry(name)
+            .and_modify(|all| {
+                all.push(',');
+                all.push_str(&value);
+            })
+            .or_insert_with(|| value.into_owned());
+    }
+    Value::map(joined.into_iter().map(|(name, value)| (name, value.into())))
+}
+
+fn decoded(text: &[u8]) -> String {
+    percent_decode(text).decode_utf8_lossy().into_owned()
+}
+
+/// Sets those of `request`, `path` and `source` that are used.
+pub fn of_request<H>(context: &Context<'_, H>, uses: VariableSet, scope: &mut Scope) {
+    if uses.contains(Variable::Request) {
+        scope.set(Variable::Request, request(context.request));
+    }
+    if uses.contains(Variable::Path) {
+        let members = context.variables.iter();
+        scope.set(
+            Variable::Path,
+            Value::map(members.map(|(name, value)| (name.as_str(), value.as_str().into()))),
+        );
+    }
+    if uses.contains(Variable::Source) {
+        let address = context
+            .request
+            .source_address
+            .as_deref()
+            .unwrap_or_default();
+        scope.set(Variable::Source, Value::map([("address", address.into())]));
+    }
+}
+
+/// The union of what some expressions use.
+pub fn used<'e>(expressions: impl IntoIterator<Item = &'e Expression>) -> VariableSet {
+    expressions
+        .into_iter()
+        .fold(VariableSet::default(), |all, expression| {
+            all.union(expression.variables())
+        })
+}

@@ -1,0 +1,174 @@
+//! One HTTP request: its head in, a verdict out.
+
+use crate::host::{ProxyHost, log};
+use crate::hostcalls::{self, HeaderMap, Refused};
+use crate::root::Shared;
+use doorward_core::engine::{Decision, Engine};
+use doorward_core::host::Level;
+use doorward_core::http::{Forward, Headers, Reply, Request, Verdict};
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// How far a request has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// No verdict stands yet.
+    Waiting,
+    /// It goes on to the upstream.
+    Passed,
+    /// It was answered here.
+    Answered,
+}
+
+/// A request's context.
+pub struct RequestContext {
+    id: u32,
+    shared: Rc<Shared>,
+    stage: Rc<Cell<Stage>>,
+}
+
+impl RequestContext {
+    /// A request of which nothing is known yet.
+    pub fn new(id: u32, shared: Rc<Shared>) -> RequestContext {
+        RequestContext {
+            id,
+            shared,
+            stage: Rc::new(Cell::new(Stage::Waiting)),
+        }
+    }
+
+    fn decide(&self, engine: &Engine<ProxyHost>) -> Stage {
+        let headers = hostcalls::header_pairs(HeaderMap::Request)
+            .ok()
+            .and_then(Headers::from_wire);
+        let Some(headers) = headers else {
+            return refuse_unread(431, "header_forbidden");
+        };
+        let request = Request {
+            headers,
+            source_address: engine
+                .gateway()
+                .policy
+                .needs_source
+                .then(source_address)
+                .flatten(),
+        };
+        match engine.decide(self.id, request) {
+            Decision::Now(verdict) => apply(&verdict),
+            Decision::Later => {
+                let mut waiting = self.shared.waiting.borrow_mut();
+                waiting.insert(self.id, self.stage.clone());
+                Stage::Waiting
+            }
+        }
+    }
+
+    /// Until a verdict stands nothing goes on, whatever part of the request comes.
+    fn action(&self) -> Action {
+        match self.stage.get() {
+            Stage::Passed => Action::Continue,
+            Stage::Waiting | Stage::Answered => Action::Pause,
+        }
+    }
+}
+
+impl Context for RequestContext {
+    fn on_done(&mut self) -> bool {
+        self.shared.waiting.borrow_mut().remove(&self.id);
+        true
+    }
+}
+
+impl HttpContext for RequestContext {
+    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+        let engine = self.shared.engine.borrow().clone();
+        let stage = match engine {
+            Some(engine) => self.decide(&engine),
+            None => refuse_unread(503, "internal"),
+        };
+        self.stage.set(stage);
+        self.action()
+    }
+
+    fn on_http_request_body(&mut self, _: usize, _: bool) -> Action {
+        self.action()
+    }
+
+    fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        self.action()
+    }
+}
+
+/// Carries out a verdict on the request of the effective context.
+pub fn apply(verdict: &Verdict) -> Stage {
+    match verdict {
+        Verdict::Forward(forward) => match edit(forward) {
+            Ok(()) => Stage::Passed,
+            // Half of the edits could let a forged header through.
+            Err(Refused) => {
+                log(
+                    Level::Error,
+                    "the proxy refused to change the request's headers",
+                );
+                refuse_unread(503, "internal")
+            }
+        },
+        Verdict::Refuse(reply) => answer(reply),
+    }
+}
+
+fn edit(forward: &Forward) -> Result<(), Refused> {
+    for name in &forward.remove {
+        hostcalls::remove_request_header(name)?;
+    }
+    for (name, value) in &forward.set {
+        hostcalls::set_request_header(name.as_bytes(), value)?;
+    }
+    Ok(())
+}
+
+fn answer(reply: &Reply) -> Stage {
+    let details = details(reply.reason.name());
+    let sent = hostcalls::send_local_response(
+        reply.status,
+        &details,
+        &reply.headers,
+        reply.body.as_bytes(),
+        reply.grpc_status,
+    );
+    answered(sent)
+}
+
+/// Refuses a request that could not even be read.
+fn refuse_unread(status: u16, reason: &str) -> Stage {
+    answered(hostcalls::send_local_response(
+        status,
+        &details(reason),
+        &[],
+        b"",
+        None,
+    ))
+}
+
+/// What stands in `%RESPONSE_CODE_DETAILS%`.
+fn details(reason: &str) -> String {
+    format!("doorward_denied{{{reason}}}")
+}
+
+fn answered(sent: Result<(), Refused>) -> Stage {
+    if sent.is_err() {
+        // The request stays paused: it hangs until the proxy's own timeout, and never passes.
+        log(Level::Error, "the proxy refused to send a reply");
+    }
+    Stage::Answered
+}
+
+/// The caller's address as the proxy trusts it, without port.
+fn source_address() -> Option<String> {
+    let address = hostcalls::property(&["source", "address"]).ok()?;
+    let address = String::from_utf8(address).ok()?;
+    let (host, _) = address.rsplit_once(':')?;
+    Some(host.trim_matches(['[', ']']).to_owned())
+}

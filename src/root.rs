@@ -1,0 +1,175 @@
+//! One policy's life in one VM.
+
+use crate::host::{ProxyHost, log};
+use crate::hostcalls::{self, Buffer, HeaderMap};
+use crate::request::{RequestContext, Stage, apply};
+use doorward_core::engine::Engine;
+use doorward_core::host::{Answer, Level};
+use doorward_core::http::Headers;
+use doorward_core::policy;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::ContextType;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// How often time passes where nothing waits for it.
+const TICK: u32 = 1000;
+/// How often it passes while something waits.
+const BUSY_TICK: u32 = 50;
+/// The longest reply to a call that is read. The core's own bounds are lower.
+const MAX_REPLY: usize = 1024 * 1024;
+
+/// A root context.
+pub struct Root {
+    id: u32,
+    shared: Rc<Shared>,
+    tick: Cell<u32>,
+}
+
+/// What the requests of a root context share with it.
+#[derive(Default)]
+pub struct Shared {
+    /// Runs the policy; none before it was loaded.
+    pub engine: RefCell<Option<Rc<Engine<ProxyHost>>>>,
+    /// The requests that wait for a verdict.
+    pub waiting: RefCell<BTreeMap<u32, Rc<Cell<Stage>>>>,
+}
+
+impl Root {
+    /// A root context without a policy.
+    pub fn new(id: u32) -> Root {
+        Root {
+            id,
+            shared: Rc::default(),
+            tick: Cell::new(0),
+        }
+    }
+
+    fn engine(&self) -> Option<Rc<Engine<ProxyHost>>> {
+        self.shared.engine.borrow().clone()
+    }
+
+    /// Runs what can run and hands out the verdicts.
+    fn turn(&self, engine: &Engine<ProxyHost>) {
+        for (id, verdict) in engine.turn() {
+            // A caller who went away needs no verdict.
+            let Some(stage) = self.shared.waiting.borrow_mut().remove(&id) else {
+                continue;
+            };
+            if hostcalls::set_effective_context(id).is_err() {
+                continue;
+            }
+            stage.set(apply(&verdict));
+            if stage.get() == Stage::Passed && hostcalls::continue_request().is_err() {
+                log(Level::Error, "a request that was allowed could not go on");
+            }
+        }
+        // The next calls are this context's own again; it exists, so this can't fail.
+        let _ = hostcalls::set_effective_context(self.id);
+        self.set_tick(if engine.is_busy() { BUSY_TICK } else { TICK });
+    }
+
+    fn set_tick(&self, period: u32) {
+        if self.tick.replace(period) != period {
+            hostcalls::set_tick_period(period);
+        }
+    }
+}
+
+impl Context for Root {
+    fn on_http_call_response(&mut self, call: u32, headers: usize, body_size: usize, _: usize) {
+        let Some(engine) = self.engine() else {
+            return;
+        };
+        engine.answer(call, read_answer(headers, body_size));
+        self.turn(&engine);
+    }
+}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, size: usize) -> bool {
+        let configuration = match size {
+            0 => Vec::new(),
+            _ => hostcalls::buffer(Buffer::PluginConfiguration, size).unwrap_or_default(),
+        };
+        match policy::load(&configuration, &|name| std::env::var(name).ok()) {
+            Ok(policy) => {
+                let engine = Engine::new(ProxyHost::new(), policy);
+                *self.shared.engine.borrow_mut() = Some(Rc::new(engine));
+                // Calls made now would find clusters that aren't ready: the first tick does.
+                self.set_tick(BUSY_TICK);
+                true
+            }
+            Err(problems) => {
+                for problem in &problems {
+                    log(Level::Error, &format!("policy: {problem}"));
+                }
+                let count = problems.len();
+                log(
+                    Level::Error,
+                    &format!("the policy is refused: {count} problem(s), see above"),
+                );
+                false
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        let Some(engine) = self.engine() else {
+            return;
+        };
+        engine.gateway().host.awake();
+        engine.tick();
+        self.turn(&engine);
+    }
+
+    fn on_queue_ready(&mut self, _: u32) {
+        let Some(engine) = self.engine() else {
+            return;
+        };
+        engine.gateway().host.awake();
+        self.turn(&engine);
+    }
+
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(RequestContext::new(id, self.shared.clone())))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+/// Reads the reply that the proxy holds. Only a reply without any header is a failure: the
+/// proxy's own status sticks after the first one (measured on Envoy 1.40).
+fn read_answer(headers: usize, body_size: usize) -> Answer {
+    if headers == 0 || body_size > MAX_REPLY {
+        return Answer::Failed;
+    }
+    let Some(headers) = hostcalls::header_pairs(HeaderMap::CallReply)
+        .ok()
+        .and_then(Headers::from_wire)
+    else {
+        return Answer::Failed;
+    };
+    let number = |name| {
+        let text = std::str::from_utf8(headers.first(name)?).ok()?;
+        text.trim().parse::<u64>().ok()
+    };
+    let Some(status) = number(":status").and_then(|status| u16::try_from(status).ok()) else {
+        return Answer::Failed;
+    };
+    let body = match body_size {
+        0 => Ok(Vec::new()),
+        _ => hostcalls::buffer(Buffer::CallReplyBody, body_size),
+    };
+    match body {
+        Ok(body) => Answer::Reply {
+            status,
+            retry_after: number("retry-after"),
+            body,
+        },
+        Err(_) => Answer::Failed,
+    }
+}
