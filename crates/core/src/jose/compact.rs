@@ -112,6 +112,17 @@ impl<'t> Compact<'t> {
     }
 }
 
+/// Shows what the token says of itself, and nothing that would let another present it.
+impl fmt::Debug for Compact<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compact")
+            .field("algorithm", &self.algorithm)
+            .field("kid", &self.kid)
+            .field("typ", &self.typ)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Canonical base64url without padding: the engine refuses padding, other alphabets, blanks and
 /// non-zero trailing bits, so a value has one spelling only.
 pub(super) fn decode(text: impl AsRef<[u8]>) -> Option<Vec<u8>> {

@@ -26,8 +26,9 @@
 //!
 //! The arithmetic is done by the RustCrypto crates and `ed25519-dalek`. For RSA that is
 //! `crypto-bigint` with the two paddings of RFC 8017 above it: verification is one public power and
-//! a comparison, half the size and a third of the time of the `rsa` crate, which is a release
-//! candidate besides.
+//! a comparison, and takes half the size and half the time (measured) of the `rsa` crate, which is a
+//! release candidate besides. Its form with a modulus of fixed length is hardly faster in V8 and
+//! adds 30 KB.
 
 mod algorithm;
 mod claims;

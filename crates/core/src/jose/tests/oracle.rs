@@ -23,6 +23,56 @@ fn what_another_implementation_signs_is_accepted() {
 }
 
 #[test]
+fn rsa_keys_of_odd_sizes_work() {
+    // One bit more than whole bytes moves the encoding of PSS within the modulus.
+    for (private, public, bits) in [
+        (
+            include_str!("pem/rsa2049.pem"),
+            include_str!("pem/rsa2049.pub.pem"),
+            2049,
+        ),
+        (
+            include_str!("pem/rsa2055.pem"),
+            include_str!("pem/rsa2055.pub.pem"),
+            2055,
+        ),
+        (
+            include_str!("pem/rsa2056.pem"),
+            include_str!("pem/rsa2056.pub.pem"),
+            2056,
+        ),
+        (
+            include_str!("pem/rsa3001.pem"),
+            include_str!("pem/rsa3001.pub.pem"),
+            3001,
+        ),
+    ] {
+        let private = EncodingKey::from_rsa_pem(private.as_bytes()).unwrap();
+        let public = Key::from_pem(public).unwrap();
+        for algorithm in &Algorithm::ALL[3..9] {
+            let name = algorithm.name().parse().unwrap();
+            let text = format!(
+                "{}.e30",
+                base64url(json!({"alg": algorithm.name()}).to_string())
+            );
+            let signature = jsonwebtoken::crypto::sign(text.as_bytes(), &private, name).unwrap();
+            let token = format!("{text}.{signature}");
+            assert!(accepts(token.as_bytes(), &public), "{algorithm} {bits}");
+            let mut changed = parse(&token).unwrap().signature().to_vec();
+            for index in 0..changed.len() {
+                changed[index] ^= 0x80;
+                let forged = format!("{text}.{}", base64url(&changed));
+                assert!(
+                    !accepts(forged.as_bytes(), &public),
+                    "{algorithm} {bits} {index}"
+                );
+                changed[index] ^= 0x80;
+            }
+        }
+    }
+}
+
+#[test]
 fn any_changed_bit_is_refused() {
     for algorithm in Algorithm::ALL {
         let header = json!({"alg": algorithm.name()});
