@@ -122,6 +122,34 @@ impl<'a> Compiler<'a> {
             .collect()
     }
 
+    /// A part that must be true or false, where its type is known already.
+    fn condition(
+        &mut self,
+        expression: &'a IdedExpr,
+        function: &str,
+        depth: usize,
+    ) -> Result<Node, CompileError> {
+        let node = self.node(expression, depth)?;
+        match node.value_type() {
+            Some(found) if found != super::ValueType::Bool => Err(CompileError::new(format!(
+                "`{function}` needs something true or false, here it has {found}"
+            ))),
+            _ => Ok(node),
+        }
+    }
+
+    fn conditions(
+        &mut self,
+        expressions: &'a [IdedExpr],
+        function: &str,
+        depth: usize,
+    ) -> Result<Vec<Node>, CompileError> {
+        expressions
+            .iter()
+            .map(|expression| self.condition(expression, function, depth))
+            .collect()
+    }
+
     fn name(&mut self, name: &str) -> Result<Node, CompileError> {
         if self.item == Some(name) {
             return Ok(Node::Item);
@@ -233,14 +261,18 @@ impl<'a> Compiler<'a> {
 
     fn call(&mut self, call: &'a CallExpr, depth: usize) -> Result<Node, CompileError> {
         match call.func_name.as_str() {
-            operators::LOGICAL_AND => return Ok(Node::And(self.nodes(&call.args, depth)?)),
-            operators::LOGICAL_OR => return Ok(Node::Or(self.nodes(&call.args, depth)?)),
+            operators::LOGICAL_AND => {
+                return Ok(Node::And(self.conditions(&call.args, "&&", depth)?));
+            }
+            operators::LOGICAL_OR => {
+                return Ok(Node::Or(self.conditions(&call.args, "||", depth)?));
+            }
             operators::CONDITIONAL => {
                 let [condition, yes, no] = call.args.as_slice() else {
                     return Err(CompileError::new("this is no CEL expression"));
                 };
                 return Ok(Node::Conditional(Box::new([
-                    self.node(condition, depth)?,
+                    self.condition(condition, "?:", depth)?,
                     self.node(yes, depth)?,
                     self.node(no, depth)?,
                 ])));
@@ -349,14 +381,18 @@ impl<'a> Compiler<'a> {
             return Err(unknown());
         };
         match (step.func_name.as_str(), step.args.as_slice()) {
-            (operators::LOGICAL_AND, [_, test]) => Ok(Body::All(self.node(test, depth)?)),
-            (operators::LOGICAL_OR, [_, test]) => Ok(Body::Exists(self.node(test, depth)?)),
+            (operators::LOGICAL_AND, [_, test]) => {
+                Ok(Body::All(self.condition(test, "all", depth)?))
+            }
+            (operators::LOGICAL_OR, [_, test]) => {
+                Ok(Body::Exists(self.condition(test, "exists", depth)?))
+            }
             (operators::ADD, [_, item]) => Ok(Body::Map {
                 filter: None,
                 transform: self.node(appended(item).ok_or_else(unknown)?, depth)?,
             }),
             (operators::CONDITIONAL, [test, then, _]) => {
-                let test = self.node(test, depth)?;
+                let test = self.condition(test, "filter", depth)?;
                 match (&comprehension.accu_init.expr, &then.expr) {
                     (Expr::Literal(LiteralValue::Int(_)), _) => Ok(Body::ExistsOne(test)),
                     (Expr::List(_), Expr::Call(add)) => {

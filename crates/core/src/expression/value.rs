@@ -143,7 +143,7 @@ pub struct Map(Arc<[(Key, Value)]>);
 impl Map {
     /// Sorts the entries; none if a key is there twice.
     pub(super) fn from_entries(mut entries: Vec<(Key, Value)>) -> Option<Self> {
-        entries.sort_by(|left, right| left.0.cmp(&right.0));
+        entries.sort_unstable_by(|left, right| left.0.cmp(&right.0));
         let unique = entries
             .windows(2)
             .all(|pair| !matches!(pair, [left, right] if left.0 == right.0));

