@@ -1,0 +1,5 @@
+//! A real Envoy.
+
+mod binary;
+
+pub use binary::{VERSION, binary};
