@@ -1,6 +1,7 @@
 //! Doorward's chores, and the harness its end-to-end tests stand on.
 
 pub mod client;
+pub mod demo;
 pub mod envoy;
 pub mod idp;
 pub mod lock;
