@@ -261,7 +261,7 @@ impl Step {
     #[must_use]
     pub fn summary(&self, answer: &Answer) -> String {
         let Ok(received) = answer.upstream() else {
-            return "\u{2013}".to_owned();
+            return "nothing".to_owned();
         };
         let mut parts = Vec::new();
         for (name, _) in &self.seen {

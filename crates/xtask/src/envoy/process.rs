@@ -24,6 +24,8 @@ const AT_ONCE: [&str; 2] = ["envoy-0", "envoy-1"];
 /// How long to wait for one of those places.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 const POLL: Duration = Duration::from_millis(20);
+/// How long the files of a server that wasn't dropped are kept.
+const KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Lines of the log that an error shows.
 const LOG_TAIL: usize = 40;
 
@@ -344,11 +346,31 @@ impl Starting {
     }
 }
 
-/// A directory of its own below `target/run`, for one server's files.
+/// A directory of its own below `target/run`, for one server's files. Those of the day before are removed: a server
+/// that ends with its process leaves them.
 pub(crate) fn own_directory(kind: &str) -> Result<PathBuf> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    if number == 0 {
+        remove_old(&paths::target("run")?)?;
+    }
     paths::target(&format!("run/{kind}-{}-{number}", std::process::id()))
+}
+
+fn remove_old(directory: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        let age = entry
+            .metadata()
+            .and_then(|about| about.modified())
+            .ok()
+            .and_then(|then| then.elapsed().ok());
+        if age.is_some_and(|age| age > KEPT) {
+            // Another process may be doing the same.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    Ok(())
 }
 
 fn read_log(directory: &Path) -> Result<String> {
