@@ -1,16 +1,19 @@
 //! One connection: bytes out, answers in.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::Answer;
 
 const MAX_HEADERS: usize = 256;
 /// No test expects more; a server that sends without end must not fill the memory.
 const MAX_ANSWER: usize = 64 << 20;
+
+/// How long the last bytes of a request may take after its answer is there.
+const LAST_BYTES: Duration = Duration::from_millis(50);
 
 /// A connection that is kept until it is dropped.
 #[derive(Debug)]
@@ -22,6 +25,27 @@ pub struct Connection {
     /// What arrived and belongs to no answer yet.
     unread: Vec<u8>,
     closed: bool,
+}
+
+/// The sending side of a connection.
+pub(super) struct Sender<'a>(&'a TcpStream);
+
+impl Sender<'_> {
+    /// Sends these bytes. False where the server has closed, so that nothing more need be sent.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<bool> {
+        match self.0.write_all(bytes) {
+            Ok(()) => Ok(true),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error).context("sending a request"),
+        }
+    }
 }
 
 struct Head {
@@ -60,17 +84,34 @@ impl Connection {
     /// Sends these bytes as they are. A server that already answered and closed is no error here: its answer is
     /// there to be read.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        match self.stream.write_all(bytes) {
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
-                ) =>
-            {
-                Ok(())
+        Sender(&self.stream).write(bytes).map(drop)
+    }
+
+    /// Reads the answer while `send` still sends: a server may refuse before it has read all, and its answer is
+    /// lost to who only reads after writing. Then the rest isn't sent, and the connection is closed.
+    pub(super) fn exchange(
+        &mut self,
+        method: &str,
+        send: impl FnOnce(&mut Sender<'_>) -> Result<()> + Send,
+    ) -> Result<Answer> {
+        let stream = self.stream.try_clone()?;
+        std::thread::scope(|scope| {
+            let sending = scope.spawn(|| send(&mut Sender(&stream)));
+            let answer = self.read(method);
+            let patience = Instant::now() + LAST_BYTES;
+            while !sending.is_finished() && Instant::now() < patience {
+                std::thread::sleep(Duration::from_millis(1));
             }
-            result => result.with_context(|| format!("sending to {}", self.address)),
-        }
+            if !sending.is_finished() {
+                self.closed = true;
+                // Fails only where the connection is gone already.
+                let _ = self.stream.shutdown(Shutdown::Both);
+            }
+            let sent = sending
+                .join()
+                .map_err(|_| anyhow!("the thread that sends panicked"))?;
+            answer.and_then(|answer| sent.map(|()| answer))
+        })
     }
 
     /// Reads the answer to a request of this method (`HEAD` has no body), `100 Continue` passed over.
@@ -229,6 +270,8 @@ mod tests {
             let mut request = [0; 1024];
             let _ = stream.read(&mut request).unwrap();
             stream.write_all(bytes).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+            std::thread::sleep(Duration::from_millis(300));
         });
         client
     }
@@ -259,6 +302,20 @@ mod tests {
                 String::from_utf8_lossy(bytes)
             );
         }
+    }
+
+    #[test]
+    fn an_early_refusal_is_read_while_the_body_is_still_being_sent() {
+        let client = answering(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n");
+        let answer = client.post("/").body(vec![b'x'; 32 << 20]).send().unwrap();
+        assert_eq!(answer.status, 413);
+        let client = answering(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
+        let slow = client
+            .post("/")
+            .chunks(vec![b"x".to_vec(); 100], Duration::from_millis(20));
+        let answer = slow.send().unwrap();
+        assert_eq!(answer.status, 401);
+        assert!(answer.elapsed < Duration::from_secs(1));
     }
 
     #[test]

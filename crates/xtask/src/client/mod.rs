@@ -195,32 +195,51 @@ impl<'a> Request<'a> {
             format!("{} {} HTTP/1.1\r\nHost: {host}\r\n", self.method, self.path).into_bytes();
         head.extend_from_slice(&self.headers);
         connection.begin();
-        match self.body {
+        let (chunks, pause) = match self.body {
             Body::None => {
                 head.extend_from_slice(b"\r\n");
                 connection.write(&head)?;
+                return connection.read(&self.method);
             }
             Body::Whole(body) => {
                 head.extend_from_slice(
                     format!("content-length: {}\r\n\r\n", body.len()).as_bytes(),
                 );
-                head.extend_from_slice(&body);
-                connection.write(&head)?;
+                (vec![head, body], Duration::ZERO)
             }
             Body::Chunks { chunks, pause } => {
                 head.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n");
-                connection.write(&head)?;
-                for chunk in chunks.iter().filter(|chunk| !chunk.is_empty()) {
-                    std::thread::sleep(pause);
-                    let mut framed = format!("{:x}\r\n", chunk.len()).into_bytes();
-                    framed.extend_from_slice(chunk);
-                    framed.extend_from_slice(b"\r\n");
-                    connection.write(&framed)?;
-                }
-                std::thread::sleep(pause);
-                connection.write(b"0\r\n\r\n")?;
+                let chunks = chunks
+                    .iter()
+                    .filter(|chunk| !chunk.is_empty())
+                    .map(|chunk| chunked(chunk));
+                (
+                    std::iter::once(head)
+                        .chain(chunks)
+                        .chain([b"0\r\n\r\n".to_vec()])
+                        .collect(),
+                    pause,
+                )
             }
-        }
-        connection.read(&self.method)
+        };
+        connection.exchange(&self.method, move |sender| {
+            for (number, chunk) in chunks.iter().enumerate() {
+                if number > 0 {
+                    std::thread::sleep(pause);
+                }
+                if !sender.write(chunk)? {
+                    break;
+                }
+            }
+            Ok(())
+        })
     }
+}
+
+/// A chunk as RFC 9112 section 7.1 frames it.
+fn chunked(chunk: &[u8]) -> Vec<u8> {
+    let mut framed = format!("{:x}\r\n", chunk.len()).into_bytes();
+    framed.extend_from_slice(chunk);
+    framed.extend_from_slice(b"\r\n");
+    framed
 }
