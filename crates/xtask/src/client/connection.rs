@@ -2,9 +2,10 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 
 use super::Answer;
 
@@ -96,22 +97,27 @@ impl Connection {
     ) -> Result<Answer> {
         let stream = self.stream.try_clone()?;
         std::thread::scope(|scope| {
-            let sending = scope.spawn(|| send(&mut Sender(&stream)));
+            let (done, sent) = mpsc::channel();
+            scope.spawn(move || {
+                // Fails only where nobody waits any more.
+                let _ = done.send(send(&mut Sender(&stream)));
+            });
             let answer = self.read(method);
-            let patience = Instant::now() + LAST_BYTES;
-            while !sending.is_finished() && Instant::now() < patience {
-                std::thread::sleep(Duration::from_millis(1));
+            if answer.is_err() {
+                self.close();
             }
-            if !sending.is_finished() {
-                self.closed = true;
-                // Fails only where the connection is gone already.
-                let _ = self.stream.shutdown(Shutdown::Both);
+            match sent.recv_timeout(LAST_BYTES) {
+                Ok(sent) => sent?,
+                Err(_) => self.close(),
             }
-            let sent = sending
-                .join()
-                .map_err(|_| anyhow!("the thread that sends panicked"))?;
-            answer.and_then(|answer| sent.map(|()| answer))
+            answer
         })
+    }
+
+    fn close(&mut self) {
+        self.closed = true;
+        // Fails only where the connection is gone already.
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 
     /// Reads the answer to a request of this method (`HEAD` has no body), `100 Continue` passed over.
