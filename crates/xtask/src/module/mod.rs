@@ -92,7 +92,6 @@ fn compile() -> Result<PathBuf> {
     command
         .args([
             "build",
-            "--quiet",
             "--package",
             "doorward",
             "--lib",
@@ -103,6 +102,9 @@ fn compile() -> Result<PathBuf> {
         .arg("--target-dir")
         .arg(&directory)
         .env("CARGO_ENCODED_RUSTFLAGS", rust_flags()?);
+    if !process::watched() {
+        command.arg("--quiet");
+    }
     process::run(&mut command, PATIENCE)?;
     Ok(directory.join(TARGET).join("release/doorward.wasm"))
 }

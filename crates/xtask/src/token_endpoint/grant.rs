@@ -1,13 +1,13 @@
 //! The client credentials grant as a server sees it: RFC 6749 sections 2.3.1 and 4.4.
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{Settings, keys};
+use super::Settings;
+use crate::jwt;
 use crate::server::Received;
 
 pub(super) const ISSUER: &str = "https://cognito-idp.example.com/pool";
@@ -113,10 +113,8 @@ fn basic(value: &str) -> Option<(String, String)> {
 /// The answer with a token for the `number`th time.
 pub(super) fn token(asked: &Asked, settings: &Settings, number: u64) -> Result<Value, Refusal> {
     let internal = |detail: String| refused("server_error", detail);
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_err(|error| internal(error.to_string()))?;
-    let (now, lifetime) = (now.as_secs(), settings.lifetime.as_secs());
+    let now = jwt::now().map_err(|error| internal(error.to_string()))?;
+    let lifetime = i64::try_from(settings.lifetime.as_secs()).unwrap_or(i64::MAX);
     let mut claims = json!({
         "sub": asked.client_id, "client_id": asked.client_id, "token_use": "access", "iss": ISSUER,
         "scope": asked.scope, "version": 2, "jti": format!("token-{number}"),
@@ -126,7 +124,7 @@ pub(super) fn token(asked: &Asked, settings: &Settings, number: u64) -> Result<V
         claims.extend(settings.claims.clone());
         claims.retain(|_, value| !value.is_null());
     }
-    let token = keys::sign(&claims, settings.algorithm, settings.signer)
+    let token = jwt::sign(&claims, settings.algorithm, settings.signer)
         .map_err(|error| internal(error.to_string()))?;
     let expires_in = settings
         .expires_in

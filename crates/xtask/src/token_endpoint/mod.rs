@@ -5,7 +5,6 @@
 //! [`Scripted::always`].
 
 mod grant;
-mod keys;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -16,8 +15,7 @@ use anyhow::Result;
 use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value, json};
 
-pub use keys::{Key, jwks, sign};
-
+use crate::jwt::{self, Key};
 use crate::server::{Listening, Outcome, Received, Reply, locked};
 
 /// The path of the token endpoint.
@@ -189,7 +187,7 @@ impl State {
         if let Some(outcome) = &self.settings.jwks {
             return outcome.clone();
         }
-        match keys::jwks(&self.settings.published) {
+        match jwt::jwks(&self.settings.published) {
             Ok(jwks) => Outcome::Reply(Reply::json(200, &jwks).after(self.settings.jwks_delay)),
             Err(error) => Outcome::Reply(Reply::new(500, "text/plain", error.to_string())),
         }

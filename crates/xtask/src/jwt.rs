@@ -1,4 +1,6 @@
-//! The keys that a scripted server signs with. They are published in this repository: for tests only.
+//! Tokens and keys for tests. The private keys are published in this repository.
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use jsonwebtoken::jwk::Jwk;
@@ -27,17 +29,13 @@ impl Key {
     fn signer(self, algorithm: Algorithm) -> Result<EncodingKey> {
         Ok(match (self, algorithm) {
             (Self::A, Algorithm::ES256) => {
-                EncodingKey::from_ec_pem(include_bytes!("../../testdata/es256-a.pem"))?
+                EncodingKey::from_ec_pem(include_bytes!("../testdata/es256-a.pem"))?
             }
             (Self::B, Algorithm::ES256) => {
-                EncodingKey::from_ec_pem(include_bytes!("../../testdata/es256-b.pem"))?
+                EncodingKey::from_ec_pem(include_bytes!("../testdata/es256-b.pem"))?
             }
-            (Self::A, _) => {
-                EncodingKey::from_rsa_pem(include_bytes!("../../testdata/rs256-a.pem"))?
-            }
-            (Self::B, _) => {
-                EncodingKey::from_rsa_pem(include_bytes!("../../testdata/rs256-b.pem"))?
-            }
+            (Self::A, _) => EncodingKey::from_rsa_pem(include_bytes!("../testdata/rs256-a.pem"))?,
+            (Self::B, _) => EncodingKey::from_rsa_pem(include_bytes!("../testdata/rs256-b.pem"))?,
         })
     }
 }
@@ -51,6 +49,23 @@ pub fn sign(claims: &Value, algorithm: Algorithm, key: Key) -> Result<String> {
         claims,
         &key.signer(algorithm)?,
     )?)
+}
+
+/// Signs these claims by HS256.
+pub fn sign_hs256(claims: &Value, secret: &[u8]) -> Result<String> {
+    Ok(jsonwebtoken::encode(
+        &Header::default(),
+        claims,
+        &EncodingKey::from_secret(secret),
+    )?)
+}
+
+/// The time as tokens tell it: whole seconds since 1970, UTC.
+pub fn now() -> Result<i64> {
+    Ok(SystemTime::now()
+        .duration_since(UNIX_EPOCH)?
+        .as_secs()
+        .try_into()?)
 }
 
 /// A JWKS with the RS256 and the ES256 key of each.
