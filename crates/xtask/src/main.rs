@@ -1,2 +1,73 @@
-//! t
-fn main() {}
+//! `cargo xtask`: what this repository does to itself. `cargo demo` is `cargo xtask demo`.
+
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::demo::{self, scenarios::Scenario};
+use xtask::{envoy, module, paths, process};
+
+/// CI must be done within 90 minutes, and a person gives up sooner.
+const CI_PATIENCE: Duration = Duration::from_secs(80 * 60);
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Build dist/doorward.wasm as it ships, and hold it to its size budget
+    Build,
+    /// Fetch the pinned Envoy (or take $ENVOY) and print its path
+    Envoy,
+    /// Send the scenarios' requests through a real Envoy with the filter
+    Demo {
+        /// The scenarios to run; all where none is named
+        scenarios: Vec<Scenario>,
+        /// Leave everything running, and print curl lines to try
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Run all that CI runs
+    Ci,
+}
+
+fn main() -> Result<ExitCode> {
+    match Arguments::parse_from(arguments()).chore {
+        Chore::Build => {
+            let path = module::build()?;
+            let size = module::size(&path)?;
+            println!("{}  {size} bytes of {}", path.display(), module::BUDGET);
+        }
+        Chore::Envoy => println!("{}", envoy::binary()?.display()),
+        Chore::Demo { scenarios, keep } => {
+            let scenarios = if scenarios.is_empty() {
+                Scenario::ALL.to_vec()
+            } else {
+                scenarios
+            };
+            if !demo::run(&scenarios, keep)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Chore::Ci => {
+            let mut ci = Command::new("bash");
+            ci.arg(paths::root().join(".ci/run"));
+            process::run(&mut ci, CI_PATIENCE)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `cargo demo -- --keep` arrives as `demo -- --keep`, where `--keep` would be no option.
+fn arguments() -> impl Iterator<Item = String> {
+    let separator = |(place, argument): &(usize, String)| *place == 2 && argument == "--";
+    std::env::args()
+        .enumerate()
+        .filter(move |each| !separator(each))
+        .map(|(_, argument)| argument)
+}
