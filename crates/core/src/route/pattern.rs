@@ -33,7 +33,11 @@ impl Pattern {
                 Some(head) => (head, true),
                 None => return Err("`**` stands alone after a `/`, as in `/orders/**`"),
             },
-            None => (rest.strip_suffix('/').unwrap_or(rest), false),
+            // Of the root's own slash nothing is left to strip.
+            None => match rest.strip_suffix('/') {
+                Some("") | None => (rest, false),
+                Some(head) => (head, false),
+            },
         };
         let mut segments = Vec::new();
         if !rest.is_empty() {
