@@ -45,6 +45,8 @@ pub enum Need {
     FreshKeys(usize),
     /// A token for a pair, by the exchange's index in the policy.
     Token(usize, Pair),
+    /// The database's word, by the authenticator's index in the policy, at a URL.
+    Lookup(usize, String),
 }
 
 impl From<Refusal> for Stop {

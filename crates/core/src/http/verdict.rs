@@ -1,6 +1,6 @@
 //! What is to become of a request.
 
-use crate::reply::{Challenge, Reason};
+use crate::reply::{Challenge, EXCHANGE_LIMITED, RATE_LIMITED, Reason};
 
 /// What is to become of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +57,12 @@ impl Refusal {
             scopes: Vec::new(),
             challenges: Vec::new(),
         }
+    }
+
+    /// Whether the caller did something wrong, which counts as a failure of theirs.
+    pub fn is_callers_fault(&self) -> bool {
+        let public = self.reason.public();
+        public.status < 500 && public != RATE_LIMITED && public != EXCHANGE_LIMITED
     }
 
     /// A refusal that passes by itself after some seconds.

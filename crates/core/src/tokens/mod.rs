@@ -13,7 +13,7 @@ mod reply;
 mod slots;
 
 pub use exchange::{ClientAuth, Exchange, Pointers};
-pub use held::{Held, HeldTokens, Verified};
+pub use held::{ByPrefix, Held, HeldTokens, Verified};
 pub use obtain::{Failed, Lookup, Tokens};
 pub use pair::{Pair, SlotKey};
 pub use slots::{Failure, SLOTS, Slot, Slots};

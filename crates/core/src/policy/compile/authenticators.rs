@@ -9,6 +9,7 @@ use crate::credentials::Source;
 use crate::expression::Place;
 use crate::jose::{Algorithm, ClaimRules, DEFAULT_MAX_TOKEN_LEN, Key, KeyError, KeySet, Limits};
 use crate::keys::RemoteKeys;
+use crate::lookup::Lookup;
 use crate::policy::document::{OneOrMany, Path};
 use crate::policy::raw;
 use base64::Engine;
@@ -20,6 +21,8 @@ use zeroize::Zeroizing;
 const LEEWAY: Duration = Duration::from_secs(30);
 const REMOTE_REFRESH: Duration = Duration::from_secs(600);
 const REMOTE_TIMEOUT: Duration = Duration::from_secs(2);
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(1);
+const LOOKUP_CACHE: Duration = Duration::from_secs(30);
 /// A longer token would not fit into the headers that Envoy accepts.
 const LONGEST_TOKEN: u64 = 60 * 1024;
 
@@ -56,7 +59,7 @@ impl Compiler<'_> {
                 self.api_key_authenticator(api_key, &place.key("api_key"))
                     .map(Authenticator::ApiKey)
             } else if let Some(own) = authenticator.client_credentials {
-                self.client_credentials(own, &kinds, &place.key("client_credentials"))
+                self.client_credentials(&name, own, &kinds, &place.key("client_credentials"))
                     .map(Authenticator::ClientCredentials)
             } else {
                 None
@@ -371,6 +374,7 @@ impl Compiler<'_> {
 
     fn client_credentials(
         &mut self,
+        name: &str,
         raw: raw::ClientCredentials,
         is_jwt: &[bool],
         path: &Path,
@@ -408,11 +412,39 @@ impl Compiler<'_> {
                 "a claim is only known of a verified token: give `verify` too",
             );
         }
+        let lookup = raw
+            .lookup
+            .and_then(|lookup| self.lookup(name, lookup, &path.key("lookup")));
         Some(ClientCredentials {
+            lookup,
             from: from?,
             exchange: exchange?,
             verify,
             client_claim: raw.client_claim,
+        })
+    }
+
+    fn lookup(&mut self, name: &str, raw: raw::Lookup, path: &Path) -> Option<Lookup> {
+        let url = self.expression(&raw.url, Place::LookupUrl, &path.key("url"));
+        let allow_if = raw.allow_if.and_then(|source| {
+            self.expression(&source, Place::LookupAllowIf, &path.key("allow_if"))
+        });
+        let headers = self.call_headers(raw.headers, &path.key("headers"));
+        let timeout = raw.timeout.map_or(LOOKUP_TIMEOUT, |time| time.0);
+        if timeout.is_zero() {
+            self.problem(
+                &path.key("timeout"),
+                "a call needs some time; 1s is the default",
+            );
+        }
+        Some(Lookup {
+            name: name.to_owned(),
+            cluster: raw.cluster,
+            url: url?,
+            headers,
+            timeout,
+            cache: raw.cache.map_or(LOOKUP_CACHE, |time| time.0),
+            allow_if,
         })
     }
 

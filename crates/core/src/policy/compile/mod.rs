@@ -8,6 +8,8 @@ mod names;
 mod rules;
 mod tokens;
 
+pub use names::{Url, url as absolute_url};
+
 use super::document::{self, ExpressionSource, Node, Path, Problem, problem_at, suggest};
 use super::{HeaderValue, Policy, raw, reserved_name};
 use crate::authenticate::Authenticator;
@@ -27,15 +29,12 @@ const NOT_YET: &[&str] = &[
     "authenticators.*.jwt.keys.token",
     "authenticators.*.jwt.keys[].client",
     "authenticators.*.jwt.keys[].token",
-    "authenticators.*.client_credentials.lookup",
     "tokens.*.exchange.assertion",
     "tokens.*.exchange.retry",
     "tokens.*.exchange.breaker",
     "tokens.*.sign",
     "rules[].issue",
-    "rules[].limit",
     "rules[].publish_keys",
-    "rules[].shadow",
 ];
 
 /// Loads a policy from the proxy's plugin configuration: YAML, JSON or a binary
@@ -83,6 +82,7 @@ struct Compiler<'n> {
     places: Places,
     reserved: BTreeSet<String>,
     needs_source: bool,
+    limits: usize,
 }
 
 impl<'n> Compiler<'n> {
@@ -99,6 +99,7 @@ impl<'n> Compiler<'n> {
             places: Places::default(),
             reserved: BTreeSet::new(),
             needs_source: false,
+            limits: 0,
         }
     }
 
@@ -120,7 +121,13 @@ impl<'n> Compiler<'n> {
         let errors = self.errors(document.errors, None, &root.key("errors"));
         let identity = self.identity(document.identity_headers, &root.key("identity_headers"));
         let mut router = Router::default();
-        let rules = self.rules(document.rules, &errors, &mut router, &root.key("rules"));
+        let rules = self.rules(
+            document.rules,
+            &errors,
+            &identity,
+            &mut router,
+            &root.key("rules"),
+        );
         if !self.problems.is_empty() {
             return Err(self.problems);
         }

@@ -1,19 +1,24 @@
 //! `rules`.
 
 use super::{Compiler, names};
-use crate::authorize::{Authorize, Scopes};
+use crate::authorize::{Authorize, Limit, Rate, Scopes};
 use crate::expression::{Expression, Place, Variable};
 use crate::policy::document::{MapOr, Path};
 use crate::policy::{Authenticate, Authorization, HeaderValue, Rule, Upstream, raw};
 use crate::reply::ErrorFormat;
 use crate::route::{Pattern, Router};
+use crate::variables;
 use std::rc::Rc;
+
+/// The most limits that a policy has: each has its own buckets on the shared board.
+const MAX_LIMITS: usize = 64;
 
 impl Compiler<'_> {
     pub(super) fn rules(
         &mut self,
         rules: Vec<raw::Rule>,
         errors: &Rc<ErrorFormat>,
+        identity: &[(String, HeaderValue)],
         router: &mut Router,
         path: &Path,
     ) -> Vec<Rule> {
@@ -25,7 +30,9 @@ impl Compiler<'_> {
         }
         let rules = rules.into_iter().enumerate();
         rules
-            .filter_map(|(index, rule)| self.rule(rule, errors, router, &path.index(index)))
+            .filter_map(|(index, rule)| {
+                self.rule(rule, errors, identity, router, &path.index(index))
+            })
             .collect()
     }
 
@@ -33,6 +40,7 @@ impl Compiler<'_> {
         &mut self,
         raw: raw::Rule,
         errors: &Rc<ErrorFormat>,
+        identity: &[(String, HeaderValue)],
         router: &mut Router,
         path: &Path,
     ) -> Option<Rule> {
@@ -58,11 +66,71 @@ impl Compiler<'_> {
             &path.key("upstream"),
         );
         let errors = self.errors(raw.errors, Some(errors), &path.key("errors"));
+        let limit = raw
+            .limit
+            .and_then(|limit| self.limit(limit, public, &variables, &path.key("limit")));
+        let headers = upstream.headers.iter().map(|(_, value)| value);
+        let identity = identity.iter().map(|(_, value)| value).filter(|_| !public);
+        let expressions = headers.chain(identity).filter_map(HeaderValue::expression);
+        let limited = limit.as_ref().map(|limit| &limit.per);
+        let uses = authorize
+            .uses()
+            .union(variables::used(expressions.chain(limited)));
         Some(Rule {
             authenticate: authenticate?,
             authorize,
             upstream,
             errors,
+            limit,
+            shadow: raw.shadow.unwrap_or(false),
+            uses,
+        })
+    }
+
+    fn limit(
+        &mut self,
+        raw: raw::Limit,
+        public: bool,
+        variables: &[&str],
+        path: &Path,
+    ) -> Option<Limit> {
+        let failures_only = match raw.count.as_deref() {
+            None => false,
+            Some("failures") => true,
+            Some(_) => {
+                self.problem(
+                    &path.key("count"),
+                    "expected `failures`; leave it out to count every call",
+                );
+                false
+            }
+        };
+        let place = path.key("per");
+        let per = match public {
+            true => Place::LimitBeforeClient,
+            false => Place::LimitAfterClient,
+        };
+        let per = self.expression(&raw.per, per, &place);
+        if let Some(expression) = &per {
+            self.check_path_variables(expression, variables, &place);
+        }
+        let rate = raw.rate.parse::<Rate>();
+        if let Err(mend) = &rate {
+            self.problem(&path.key("rate"), *mend);
+        }
+        let ordinal = self.limits;
+        self.limits += 1;
+        if ordinal == MAX_LIMITS {
+            self.problem(
+                path,
+                format!("a policy has at most {MAX_LIMITS} limits; join some rules"),
+            );
+        }
+        Some(Limit {
+            per: per?,
+            rate: rate.ok()?,
+            failures_only,
+            ordinal,
         })
     }
 

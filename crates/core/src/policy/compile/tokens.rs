@@ -2,7 +2,7 @@
 
 use super::Compiler;
 use crate::expression::Place;
-use crate::policy::document::Path;
+use crate::policy::document::{Path, Secret};
 use crate::policy::raw;
 use crate::tokens::{ClientAuth, Exchange, Pair, Pointers};
 use std::collections::BTreeMap;
@@ -83,19 +83,7 @@ impl Compiler<'_> {
         let json = raw
             .json
             .and_then(|source| self.expression(&source, Place::ExchangeJson, &path.key("json")));
-        let mut headers = Vec::new();
-        for (header, value) in raw.headers {
-            let place = path.key("headers").key(&header);
-            if value.expose().bytes().any(|byte| byte.is_ascii_control()) {
-                self.problem(
-                    &place,
-                    "a header's value has no line breaks or control characters",
-                );
-            }
-            if let Some(header) = self.header_name(&header, &place) {
-                headers.push((header, value));
-            }
-        }
+        let headers = self.call_headers(raw.headers, &path.key("headers"));
         let pointers = self.pointers(raw.response.unwrap_or_default(), &path.key("response"));
         let mut time = |given: Option<crate::policy::document::Duration>, default, key: &str| {
             let time = given.map_or(default, |time| time.0);
@@ -132,6 +120,28 @@ impl Compiler<'_> {
             refresh_before: raw.refresh_before.map_or(REFRESH_BEFORE, |time| time.0),
             cache_failures,
         })
+    }
+
+    /// Headers of a call, names in lower case.
+    pub(super) fn call_headers(
+        &mut self,
+        raw: BTreeMap<String, Secret>,
+        path: &Path,
+    ) -> Vec<(String, Secret)> {
+        let mut headers = Vec::new();
+        for (header, value) in raw {
+            let place = path.key(&header);
+            if value.expose().bytes().any(|byte| byte.is_ascii_control()) {
+                self.problem(
+                    &place,
+                    "a header's value has no line breaks or control characters",
+                );
+            }
+            if let Some(header) = self.header_name(&header, &place) {
+                headers.push((header, value));
+            }
+        }
+        headers
     }
 
     fn pointers(&mut self, raw: raw::Response, path: &Path) -> Pointers {

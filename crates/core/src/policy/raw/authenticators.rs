@@ -139,6 +139,27 @@ pub struct ClientCredentials {
     pub verify: Option<String>,
     /// This claim must equal the id presented; needs `verify`.
     pub client_claim: Option<String>,
+    /// What the database knows of the client.
+    pub lookup: Option<Lookup>,
+}
+
+/// What the database knows of a client: a JSON object, which is then `metadata`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lookup {
+    /// The proxy's cluster that the call goes to.
+    pub cluster: String,
+    /// The URL that is asked with GET.
+    pub url: ExpressionSource,
+    /// More headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Secret>,
+    /// How long a call may take. Default: 1s.
+    pub timeout: Option<Duration>,
+    /// How long an answer is kept. Default: 30s.
+    pub cache: Option<Duration>,
+    /// A condition; where it doesn't hold, the client is refused.
+    pub allow_if: Option<ExpressionSource>,
 }
 
 /// Where a pair is: `id` and `secret`, or `basic`.

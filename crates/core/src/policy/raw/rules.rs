@@ -20,6 +20,23 @@ pub struct Rule {
     pub upstream: Option<Upstream>,
     /// The shape of this rule's refusals, key by key.
     pub errors: Option<Errors>,
+    /// How often somebody may call.
+    pub limit: Option<Limit>,
+    /// true lets through what the rule would refuse, and counts it: for trying a rule out.
+    /// Default: false.
+    pub shadow: Option<bool>,
+}
+
+/// How often somebody may call.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// Whose calls count together.
+    pub per: ExpressionSource,
+    /// How many calls in which span: `100/s`, `10/m`, `1000/h`.
+    pub rate: String,
+    /// `failures` counts only refusals. Default: all calls.
+    pub count: Option<String>,
 }
 
 /// What a rule is about.
