@@ -47,6 +47,7 @@ impl RequestContext {
         let Some(headers) = headers.filter(|headers| headers.len() >= count) else {
             return refuse_unread(400, "header_forbidden");
         };
+        engine.gateway().host.verifier.test();
         let request = Request {
             headers,
             source_address: engine
