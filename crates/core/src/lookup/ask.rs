@@ -43,7 +43,7 @@ impl<H: Host + 'static> Gateway<H> {
         let gateway = self.clone();
         let url = url.to_owned();
         let flight = async move {
-            let outcome = gateway.ask(authenticator, &url, key).await;
+            let outcome = gateway.fetch_lookup(authenticator, &url, key).await;
             gateway.lookups.flights.borrow_mut().remove(&key);
             outcome
         }
@@ -57,7 +57,7 @@ impl<H: Host + 'static> Gateway<H> {
         flight
     }
 
-    async fn ask(&self, authenticator: usize, url: &str, key: LookupKey) -> Outcome {
+    async fn fetch_lookup(&self, authenticator: usize, url: &str, key: LookupKey) -> Outcome {
         let Some(Authenticator::ClientCredentials(own)) =
             self.policy.authenticators.get(authenticator)
         else {

@@ -127,7 +127,7 @@ impl Compiler<'_> {
         })
     }
 
-    fn algorithms(&mut self, names: &OneOrMany<String>, path: &Path) -> Vec<Algorithm> {
+    pub(super) fn algorithms(&mut self, names: &OneOrMany<String>, path: &Path) -> Vec<Algorithm> {
         if names.0.is_empty() {
             self.problem(path, "name at least one algorithm, for instance ES256");
         }
@@ -170,6 +170,12 @@ impl Compiler<'_> {
         }
         let mut own = Vec::new();
         let mut remotes = Vec::new();
+        if keys.0.len() > 1 && keys.0.iter().any(|key| key.client.is_some()) {
+            self.problem(
+                path,
+                "the client's own keys stand alone: the expression also fixes the client",
+            );
+        }
         for (index, key) in keys.0.into_iter().enumerate() {
             self.key(key, algorithms, &path.index(index), &mut own, &mut remotes);
         }
@@ -190,6 +196,8 @@ impl Compiler<'_> {
             ("jwk", raw.jwk.is_some()),
             ("jwks", raw.jwks.is_some()),
             ("remote", raw.remote.is_some()),
+            ("token", raw.token.is_some()),
+            ("client", raw.client.is_some()),
         ];
         if !self.exactly_one(path, &given) {
             return;
@@ -199,7 +207,15 @@ impl Compiler<'_> {
             raw.not_before.map(since_epoch),
             raw.expires.map(since_epoch),
         );
-        let is_set = raw.jwks.is_some() || raw.remote.is_some();
+        if let Some(name) = &raw.token {
+            self.signed_token(name, &path.key("token"));
+            self.not_yet(&path.key("token"), "token");
+        }
+        if let Some(client) = &raw.client {
+            self.expression(client, Place::JwtKeysClient, &path.key("client"));
+            self.not_yet(&path.key("client"), "client");
+        }
+        let is_set = raw.pem.is_none() && raw.jwk.is_none() && raw.secret.is_none();
         let narrowed = raw.kid.is_some() || validity != (None, None);
         if is_set && narrowed {
             self.problem(
@@ -255,7 +271,11 @@ impl Compiler<'_> {
             .ok()
     }
 
-    fn secret_bytes(&mut self, raw: &raw::SecretKey, path: &Path) -> Option<Zeroizing<Vec<u8>>> {
+    pub(super) fn secret_bytes(
+        &mut self,
+        raw: &raw::SecretKey,
+        path: &Path,
+    ) -> Option<Zeroizing<Vec<u8>>> {
         let given = [
             ("value", raw.value.is_some()),
             ("base64", raw.base64.is_some()),
@@ -380,20 +400,7 @@ impl Compiler<'_> {
         path: &Path,
     ) -> Option<ClientCredentials> {
         let from = self.pair_source(raw.from, &path.key("from"));
-        let tokens = self.token_names.clone();
-        let place = path.key("exchange");
-        let exchange = self.named("token", &raw.exchange, &tokens, &place);
-        if let Some(index) = exchange
-            && self
-                .exchanges
-                .get(index)
-                .is_some_and(|exchange| exchange.own.is_some())
-        {
-            self.problem(
-                &place,
-                "this token has a `client` of its own; leave that out, or name another token: here the caller's pair is exchanged",
-            );
-        }
+        let exchange = self.exchange_token(&raw.exchange, false, &path.key("exchange"));
         let names = self.authenticator_names.clone();
         let verify = raw.verify.and_then(|name| {
             let place = path.key("verify");

@@ -45,7 +45,24 @@ impl Compiler<'_> {
         path: &Path,
     ) -> Option<Rule> {
         let pattern = self.matches(raw.matches, router, &path.key("match"));
+        let answered_here = raw.issue.is_some() || raw.publish_keys.is_some();
+        if raw.issue.is_some() && raw.publish_keys.is_some() {
+            self.problem(path, "a rule either issues tokens or publishes keys");
+        }
+        if raw.publish_keys.is_some() && raw.authenticate.is_some() {
+            self.problem(
+                &path.key("authenticate"),
+                "published keys are public; leave this out",
+            );
+        }
+        if let Some(issue) = raw.issue {
+            self.issue(issue, &path.key("issue"));
+        }
+        if let Some(names) = &raw.publish_keys {
+            self.publish_keys(names, &path.key("publish_keys"));
+        }
         let authenticate = match raw.authenticate {
+            None if answered_here => Some(Authenticate::Public),
             Some(authenticate) => self.authenticate(authenticate, &path.key("authenticate")),
             None => {
                 self.problem(path, "\"authenticate\" is required here: an authenticator's name, or `none` for everybody");
@@ -306,12 +323,7 @@ impl Compiler<'_> {
             None | Some("keep") => Authorization::Keep,
             Some("remove") => Authorization::Remove,
             Some(name) => {
-                let names = self.token_names.clone();
-                let index = self.named("token", name, &names, &place);
-                let exchange = index.and_then(|index| self.exchanges.get(index));
-                if exchange.is_some_and(|exchange| exchange.own.is_none()) {
-                    self.problem(&place, "this token needs a `client` of its own: nobody else's pair is there to be exchanged");
-                }
+                let index = self.exchange_token(name, true, &place);
                 index.map_or(Authorization::Keep, Authorization::Inject)
             }
         };

@@ -51,7 +51,7 @@ pub struct Jwt {
     pub max_length: Option<u64>,
 }
 
-/// One key or set of keys: exactly one of secret, pem, jwk, jwks and remote.
+/// One key or set of keys: exactly one of secret, pem, jwk, jwks, remote, token and client.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
@@ -65,6 +65,10 @@ pub struct Key {
     pub jwks: Option<Json>,
     /// A JSON Web Key Set, fetched.
     pub remote: Option<Remote>,
+    /// The keys of a token that is signed here, by its name.
+    pub token: Option<String>,
+    /// The client whose own secret or public key it is; stands alone.
+    pub client: Option<ExpressionSource>,
     /// The key's id.
     pub kid: Option<String>,
     /// Not accepted before.

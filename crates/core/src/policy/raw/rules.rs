@@ -1,6 +1,6 @@
 //! `rules`: the first that matches decides.
 
-use super::Errors;
+use super::{Errors, Issue};
 use crate::policy::document::{ExpressionSource, MapOr, OneOrMany};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -14,6 +14,10 @@ pub struct Rule {
     pub matches: Match,
     /// Who may call.
     pub authenticate: Option<Authenticate>,
+    /// A token endpoint that is answered here.
+    pub issue: Option<Issue>,
+    /// Tokens whose public keys are answered here, as a JSON Web Key Set.
+    pub publish_keys: Option<OneOrMany<String>>,
     /// What the caller must be allowed.
     pub authorize: Option<Authorize>,
     /// What the upstream gets.
