@@ -159,7 +159,7 @@ impl Plan {
 async fn ask<H: Host + 'static>(gateway: &Rc<Gateway<H>>, need: &Need) -> Told {
     match need {
         Need::Keys(remote) => gateway.fetch_keys(*remote).await,
-        Need::FreshKeys(remote) => gateway.refetch_keys(*remote).await,
+        Need::FreshKeys(remote, kid) => gateway.refetch_keys(*remote, kid).await,
         Need::Token(exchange, pair) => {
             return Told::Token(gateway.obtain_token(*exchange, pair).await);
         }
@@ -422,10 +422,12 @@ fn refuse<H: Host>(
     host.count(Event::Refused(refusal.reason));
     let reply = format.render(&refusal, request, || random_id(host));
     let rule = rule.map_or_else(|| "none".to_owned(), |rule| format!("rules[{rule}]"));
+    let note = refusal.note.as_deref().unwrap_or_default();
+    let colon = if note.is_empty() { "" } else { ": " };
     host.log(
         Level::Debug,
         &format!(
-            "refused: status {} reason {} rule {rule}",
+            "refused: status {} reason {} rule {rule}{colon}{note}",
             reply.status,
             refusal.reason.name()
         ),

@@ -112,9 +112,10 @@ impl JwtAuthenticator {
             }
         }
         if !tried && self.may_be_ours(compact) {
+            let kid = compact.kid().unwrap_or_default();
             for remote in &self.remotes {
-                let need = Need::FreshKeys(*remote);
-                if gateway.may_refetch_keys(*remote) && !context.answers.has(&need) {
+                let need = Need::FreshKeys(*remote, kid.to_owned());
+                if gateway.may_refetch_keys(*remote, kid) && !context.answers.has(&need) {
                     return Err(Stop::Need(need));
                 }
             }

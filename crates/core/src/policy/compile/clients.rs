@@ -111,6 +111,12 @@ impl Compiler<'_> {
                 scopes.0.into()
             }
         };
+        if raw.id.iter().any(|id| id.chars().any(char::is_control)) {
+            self.problem(
+                &path.key("id"),
+                "a key's id is a text without control characters: it stands in logs",
+            );
+        }
         self.check_span(raw.not_before, raw.expires, path);
         let Some(digest) = names::sha256(&raw.sha256) else {
             self.digest_problem(&path.key("sha256"));
