@@ -14,6 +14,7 @@ pub struct Refused;
 #[repr(u32)]
 pub enum HeaderMap {
     Request = 0,
+    RequestTrailers = 1,
     CallReply = 6,
 }
 
@@ -160,12 +161,10 @@ pub fn set_request_header(name: &[u8], value: &[u8]) -> Result<(), Refused> {
     })
 }
 
-/// Removes all request headers of a name.
-pub fn remove_request_header(name: &[u8]) -> Result<(), Refused> {
+/// Removes all entries of a name.
+pub fn remove_header(map: HeaderMap, name: &[u8]) -> Result<(), Refused> {
     // SAFETY: pointer and length are of a live slice.
-    checked(unsafe {
-        proxy_remove_header_map_value(HeaderMap::Request as u32, name.as_ptr(), name.len())
-    })
+    checked(unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) })
 }
 
 /// A property by its path's parts.

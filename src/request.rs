@@ -67,6 +67,17 @@ impl RequestContext {
         }
     }
 
+    /// Removes the names that no caller may set.
+    fn strip_trailers(&self) -> Result<(), Refused> {
+        let engine = self.shared.engine.borrow().clone().ok_or(Refused)?;
+        let trailers = hostcalls::header_pairs(HeaderMap::RequestTrailers)?;
+        let trailers = Headers::from_wire(trailers).ok_or(Refused)?;
+        for name in engine.gateway().policy.reserved_in(&trailers) {
+            hostcalls::remove_header(HeaderMap::RequestTrailers, name)?;
+        }
+        Ok(())
+    }
+
     /// Until a verdict stands nothing goes on, whatever part of the request comes.
     fn action(&self) -> Action {
         match self.stage.get() {
@@ -99,6 +110,10 @@ impl HttpContext for RequestContext {
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
+        if self.strip_trailers().is_err() {
+            // Some upstreams merge trailers with headers, so they are no place for a forgery.
+            self.stage.set(refuse_unread(503, "internal"));
+        }
         self.action()
     }
 }
@@ -123,7 +138,7 @@ pub fn apply(verdict: &Verdict) -> Stage {
 
 fn edit(forward: &Forward) -> Result<(), Refused> {
     for name in &forward.remove {
-        hostcalls::remove_request_header(name)?;
+        hostcalls::remove_header(HeaderMap::Request, name)?;
     }
     for (name, value) in &forward.set {
         hostcalls::set_request_header(name.as_bytes(), value)?;

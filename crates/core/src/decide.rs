@@ -13,7 +13,7 @@ use crate::host::{Host, Level};
 use crate::http::{Forward, Refusal, Request, Verdict};
 use crate::lookup::Outcome;
 use crate::observe::Event;
-use crate::policy::{Authenticate, Authorization, HeaderValue, Rule, reserved_name};
+use crate::policy::{Authenticate, Authorization, HeaderValue, Rule};
 use crate::reply::{ErrorFormat, Reason};
 use crate::route::Target;
 use crate::tokens::{Failed, Held, Pair};
@@ -181,12 +181,14 @@ fn attempt<H: Host + 'static>(
         let refusal = Refusal::of(Reason::PathInvalid);
         return Ok(refuse(gateway, request, &policy.errors, None, refusal));
     };
+    let Some(host) = request.host() else {
+        let refusal = Refusal::of(Reason::HostInvalid);
+        return Ok(refuse(gateway, request, &policy.errors, None, refusal));
+    };
     if policy.bypass_preflight && request.is_preflight() {
         return Ok(allow(gateway, without_identity(gateway, request, &target)));
     }
-    let matched = policy
-        .router
-        .find(request.method(), &request.host(), &target);
+    let matched = policy.router.find(request.method(), &host, &target);
     let Some((index, variables, rule)) = matched.and_then(|matched| {
         let rule = policy.rules.get(matched.rule)?;
         Some((matched.rule, matched.variables, rule))
@@ -321,13 +323,8 @@ fn forward<H: Host + 'static>(
 /// A head with nothing in it that a caller could pass for the gateway's word.
 fn without_identity<H>(gateway: &Gateway<H>, request: &Request, target: &Target) -> Forward {
     let mut forward = Forward::default();
-    for (name, _) in request.headers.iter() {
-        if let Ok(text) = std::str::from_utf8(name)
-            && gateway.policy.reserved.contains(&reserved_name(text))
-        {
-            forward.remove.push(name.to_vec());
-        }
-    }
+    let reserved = gateway.policy.reserved_in(&request.headers);
+    forward.remove.extend(reserved.map(<[u8]>::to_vec));
     if target.rewritten {
         set_path(&mut forward, &target.path, target.query.as_deref());
     }

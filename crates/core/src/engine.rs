@@ -73,7 +73,7 @@ impl<H: Host + 'static> Engine<H> {
             Slots(&host).create();
         }
         for limit in policy.rules.iter().filter_map(|rule| rule.limit.as_ref()) {
-            limit.create(&host);
+            limit.create(&policy.digest, &host);
         }
         let gateway = Rc::new(Gateway {
             keys: RemoteSets::new(policy.remotes.len()),

@@ -23,7 +23,7 @@ pub fn request(request: &Request) -> Value {
     parameters.reverse();
     Value::map([
         ("method", Value::from(request.method())),
-        ("host", request.host().into()),
+        ("host", request.host().unwrap_or_default().into()),
         ("path", path.into()),
         ("query", Value::map(parameters)),
         ("headers", headers(request)),

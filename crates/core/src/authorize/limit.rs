@@ -2,8 +2,10 @@
 //! workers of a proxy.
 //!
 //! A bucket is one time on the shared board: when it will be full again (the generic cell
-//! rate algorithm). Each limit has a fixed number of buckets, and keys that fall into one
-//! share its rate: so memory is bounded, and a flood of keys forgets nobody.
+//! rate algorithm), beside a mark of the policy that wrote it. Each limit has a fixed number
+//! of buckets, and keys that fall into one share its rate: so memory is bounded, and a flood
+//! of keys forgets nobody. Buckets of other policies lie elsewhere but for one chance in
+//! sixteen; one that is met all the same counts as fresh.
 
 use crate::decide::Context;
 use crate::expression::{Expression, Scope, Variable};
@@ -17,6 +19,8 @@ use std::time::Duration;
 
 /// How many buckets a limit has.
 const BUCKETS: u64 = 1024;
+/// How many policies of one VM (or versions of one) have their buckets apart.
+const SHELVES: u8 = 16;
 /// How often a bucket is tried while other workers keep changing it.
 const TRIES: usize = 16;
 
@@ -70,12 +74,20 @@ impl Rate {
         self.period / self.count
     }
 
+    /// How far a bucket is from full. Further than this limit ever goes is no word of it (the
+    /// clock went back): the bucket counts as full.
+    fn ahead(self, full: Duration, now: Duration) -> Duration {
+        let ahead = full.saturating_sub(now);
+        match ahead <= self.period.saturating_add(self.step()) {
+            true => ahead,
+            false => Duration::ZERO,
+        }
+    }
+
     /// Whether a bucket that is full again at `full` lets a call in at `now`; else how long
     /// to wait.
     fn admits(self, full: Duration, now: Duration) -> Result<(), Duration> {
-        // A time further ahead than a whole period is no bucket of ours (another policy's,
-        // or the clock went back): it counts as empty, which a period mends.
-        let ahead = full.saturating_sub(now).min(self.period);
+        let ahead = self.ahead(full, now);
         let room = self.period.saturating_sub(self.step());
         match ahead.checked_sub(room) {
             None | Some(Duration::ZERO) => Ok(()),
@@ -85,7 +97,7 @@ impl Rate {
 
     /// When the bucket is full again after one more call.
     fn taken(self, full: Duration, now: Duration) -> Duration {
-        let ahead = full.saturating_sub(now).min(self.period);
+        let ahead = self.ahead(full, now);
         now.saturating_add(ahead).saturating_add(self.step())
     }
 }
@@ -97,9 +109,9 @@ impl Limit {
     }
 
     /// Creates the limit's buckets; see [`crate::tokens::Slots::create`].
-    pub fn create(&self, host: &impl Host) {
+    pub fn create(&self, policy: &[u8; 32], host: &impl Host) {
         for bucket in 0..BUCKETS {
-            let name = self.bucket_name(bucket);
+            let name = self.bucket_name(policy, bucket);
             if host.shared_get(&name).is_none() {
                 host.shared_set(&name, &[], 0);
             }
@@ -128,16 +140,13 @@ impl Limit {
         take: bool,
     ) -> Result<(), Refusal> {
         let host = &context.gateway.host;
-        let name = self.bucket_name(bucket);
+        let policy = &context.gateway.policy.digest;
+        let name = self.bucket_name(policy, bucket);
         for _ in 0..TRIES {
             let Some(shared) = host.shared_get(&name) else {
                 break;
             };
-            let full = shared
-                .value
-                .first_chunk()
-                .map_or(0, |bytes| u64::from_le_bytes(*bytes));
-            let full = Duration::from_nanos(full);
+            let full = decode(policy, &shared.value);
             if let Err(wait) = self.rate.admits(full, context.now) {
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
                 return Err(Refusal::for_now(Reason::RateLimited, seconds.max(1)));
@@ -145,9 +154,8 @@ impl Limit {
             if !take {
                 return Ok(());
             }
-            let full = self.rate.taken(full, context.now).as_nanos();
-            let full = u64::try_from(full).unwrap_or(u64::MAX);
-            if host.shared_set(&name, &full.to_le_bytes(), shared.cas) {
+            let full = self.rate.taken(full, context.now);
+            if host.shared_set(&name, &encode(policy, full), shared.cas) {
                 return Ok(());
             }
         }
@@ -168,9 +176,28 @@ impl Limit {
             .map_or(0, |bytes| u64::from_le_bytes(*bytes) % BUCKETS)
     }
 
-    fn bucket_name(&self, bucket: u64) -> String {
-        format!("doorward/1/limit/{}/{bucket}", self.ordinal)
+    fn bucket_name(&self, policy: &[u8; 32], bucket: u64) -> String {
+        let [first, ..] = policy;
+        let shelf = first % SHELVES;
+        format!("doorward/1/limit/{shelf}/{}/{bucket}", self.ordinal)
     }
+}
+
+fn encode(policy: &[u8; 32], full: Duration) -> Vec<u8> {
+    let nanoseconds = u64::try_from(full.as_nanos()).unwrap_or(u64::MAX);
+    let mut value = policy.to_vec();
+    value.extend(nanoseconds.to_le_bytes());
+    value
+}
+
+/// When the bucket is full again; what another policy wrote says nothing here.
+fn decode(policy: &[u8; 32], value: &[u8]) -> Duration {
+    let full = value
+        .strip_prefix(policy)
+        .and_then(|rest| rest.first_chunk());
+    full.map_or(Duration::ZERO, |bytes| {
+        Duration::from_nanos(u64::from_le_bytes(*bytes))
+    })
 }
 
 /// An IPv6 address counts by its /64, which is what one subscriber has; all else as it is.
@@ -215,12 +242,25 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_no_buckets_mends_itself() {
+    fn a_time_that_is_no_word_of_this_limit_counts_as_full() {
         let rate = rate("1/s");
         let now = Duration::from_secs(1000);
-        let wait = rate.admits(Duration::from_secs(u64::MAX), now).unwrap_err();
-        assert!(wait <= Duration::from_secs(1));
-        assert!(rate.taken(Duration::from_secs(u64::MAX), now) <= now + Duration::from_secs(2));
+        for far in [1003, 4600, u64::MAX] {
+            let far = Duration::from_secs(far);
+            assert_eq!(rate.admits(far, now), Ok(()));
+            assert_eq!(rate.taken(far, now), now + Duration::from_secs(1));
+        }
+    }
+
+    #[test]
+    fn another_policys_bucket_says_nothing() {
+        let full = Duration::from_secs(1000);
+        let value = encode(&[1; 32], full);
+        assert_eq!(decode(&[1; 32], &value), full);
+        assert_eq!(decode(&[2; 32], &value), Duration::ZERO);
+        for length in 0..value.len() {
+            assert_eq!(decode(&[1; 32], &value[..length]), Duration::ZERO);
+        }
     }
 
     #[test]

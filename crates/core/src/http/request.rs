@@ -20,8 +20,11 @@ impl Request {
         self.text(":method")
     }
 
-    /// The host in lower case, without port and trailing dot; empty where there is none.
-    pub fn host(&self) -> String {
+    /// The host in lower case, without port and trailing dot.
+    ///
+    /// `None` where it is missing or no host at all: text that two programs could read
+    /// differently (user information, lists, empty labels) must not choose a rule or a tenant.
+    pub fn host(&self) -> Option<String> {
         let authority = match self.text(":authority") {
             "" => self.text("host"),
             authority => authority,
@@ -64,14 +67,32 @@ impl Request {
     }
 }
 
-fn normalise_host(authority: &str) -> String {
+/// The longest name of a host (RFC 1035 §2.3.4), and one.
+const MAX_HOST: usize = 254;
+
+fn normalise_host(authority: &str) -> Option<String> {
     // An IPv6 literal keeps its brackets, so its colons are no port.
     let name_end = authority.rfind(']').map_or(0, |bracket| bracket + 1);
-    let host = match authority.get(name_end..).and_then(|rest| rest.find(':')) {
-        Some(colon) => authority.get(..name_end + colon).unwrap_or_default(),
-        None => authority,
+    let (host, port) = match authority.get(name_end..)?.find(':') {
+        Some(colon) => authority.split_at_checked(name_end + colon)?,
+        None => (authority, ""),
     };
-    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+    let digits = port.strip_prefix(':').unwrap_or("0");
+    if digits.len() > 5 || digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit())
+    {
+        return None;
+    }
+    if let Some(address) = host.strip_prefix('[') {
+        let address: std::net::Ipv6Addr = address.strip_suffix(']')?.parse().ok()?;
+        return Some(format!("[{address}]"));
+    }
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let is_label = |label: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        !label.is_empty() && label.bytes().all(plain)
+    };
+    let named = host.len() < MAX_HOST && host.split('.').all(is_label);
+    named.then(|| host.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -85,12 +106,51 @@ mod tests {
             ("API.Example.COM:8443", "api.example.com"),
             ("api.example.com.", "api.example.com"),
             ("api.example.com.:80", "api.example.com"),
+            ("localhost", "localhost"),
+            ("my_service:80", "my_service"),
+            ("10.0.0.1:80", "10.0.0.1"),
             ("[2001:DB8::1]:80", "[2001:db8::1]"),
-            ("[2001:db8::1]", "[2001:db8::1]"),
-            ("", ""),
-            (":80", ""),
+            ("[2001:db8:0:0::1]", "[2001:db8::1]"),
         ] {
-            assert_eq!(normalise_host(authority), host, "{authority}");
+            assert_eq!(
+                normalise_host(authority).as_deref(),
+                Some(host),
+                "{authority}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_could_be_read_as_two_hosts_is_none() {
+        let long = "a.".repeat(128);
+        for authority in [
+            "",
+            ".",
+            ":80",
+            ".example.com",
+            "a..b",
+            "a.b..",
+            "user@a.b",
+            "acme.x@globex.b",
+            "a.b,c.d",
+            "a.b, c.d",
+            "a.b:x",
+            "a.b:",
+            "a.b:80:80",
+            "a.b:123456",
+            "a b",
+            "a/b",
+            "a.b:x@c.d",
+            "[::1",
+            "[x]",
+            "[::1]x",
+            "[::1]:x",
+            "::1",
+            "a%2eb",
+            "a\tb",
+            long.as_str(),
+        ] {
+            assert_eq!(normalise_host(authority), None, "{authority:?}");
         }
     }
 
@@ -101,7 +161,7 @@ mod tests {
             source_address: None,
         };
         assert_eq!(request.method(), "");
-        assert_eq!(request.host(), "");
+        assert_eq!(request.host(), None);
         assert!(request.target().is_err());
     }
 }

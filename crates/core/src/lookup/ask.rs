@@ -6,6 +6,7 @@ use crate::engine::Gateway;
 use crate::host::{Answer, Call, Host, Level};
 use crate::observe::Event;
 use crate::policy::absolute_url;
+use crate::route::Target;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
 use std::cell::RefCell;
@@ -16,7 +17,7 @@ use std::time::Duration;
 /// How long a database that failed is left alone with the same question.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The longest answer that is read, in bytes.
-const MAX_ANSWER: usize = 64 * 1024;
+const MAX_ANSWER: usize = 8 * 1024;
 
 type Flight = Shared<LocalBoxFuture<'static, Outcome>>;
 
@@ -104,6 +105,11 @@ impl<H: Host + 'static> Gateway<H> {
 
 fn call(lookup: &super::Lookup, url: &str) -> Option<Call> {
     let url = absolute_url(url)?;
+    // What a caller wrote into the path must not lead out of it (`..` is a good client id).
+    let target = Target::parse(url.path.as_bytes()).ok()?;
+    if target.rewritten {
+        return None;
+    }
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut headers = vec![
         header(":method", "GET"),

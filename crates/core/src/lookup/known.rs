@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::tokens::ByPrefix;
 
 /// How many answers one worker keeps; the least recently used goes first.
-const KEPT: u32 = 4096;
+const KEPT: u32 = 1024;
 
 /// SHA-256 of which look-up it is and what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

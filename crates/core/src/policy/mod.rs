@@ -14,6 +14,7 @@ use crate::authenticate::Authenticator;
 use crate::authorize::{Authorize, Limit};
 use crate::credentials::{Clients, Kept, Places};
 use crate::expression::{Expression, VariableSet};
+use crate::http::Headers;
 use crate::keys::RemoteKeys;
 use crate::reply::ErrorFormat;
 use crate::route::Router;
@@ -51,6 +52,16 @@ pub struct Policy {
     pub errors: Rc<ErrorFormat>,
     /// Whether some decision needs the caller's address.
     pub needs_source: bool,
+}
+
+impl Policy {
+    /// The names of these headers or trailers that no caller may set, as they are spelt.
+    pub fn reserved_in<'h>(&self, headers: &'h Headers) -> impl Iterator<Item = &'h [u8]> {
+        headers.iter().map(|(name, _)| name).filter(|name| {
+            let text = std::str::from_utf8(name);
+            text.is_ok_and(|name| self.reserved.contains(&reserved_name(name)))
+        })
+    }
 }
 
 /// One rule.

@@ -92,6 +92,8 @@ reasons! {
     detailed {
         /// The path is missing, ambiguous or holds characters that could hide another path.
         PathInvalid => PATH_INVALID, "path_invalid";
+        /// The host is missing, or text that two programs could read differently.
+        HostInvalid => PATH_INVALID, "host_invalid";
         /// The host showed fewer headers than the request carries, or headers that can't be read.
         HeaderForbidden => HEADER_FORBIDDEN, "header_forbidden";
         /// A repeated credential, a comma list, or several different ones.

@@ -1,6 +1,8 @@
 //! A request's target: refused where two programs could read it differently, normalised
 //! where they can't.
 
+use percent_encoding::percent_decode_str;
+
 /// The longest target that is looked at, in bytes. Envoy limits all headers to 60 KiB.
 pub const MAX_TARGET: usize = 16 * 1024;
 
@@ -14,7 +16,7 @@ pub struct Target {
     /// The path that goes to the upstream: percent-encoded unreserved characters
     /// (RFC 3986 §2.3) are decoded, all else is as it came.
     pub path: String,
-    /// The path's segments, decoded. A trailing slash doesn't count: `/a/` has the
+    /// The path's segments, decoded, without path parameters (`;…`). A trailing slash doesn't count: `/a/` has the
     /// segments of `/a`, as servers that tell them apart are rarer than servers that don't.
     pub segments: Vec<String>,
     /// What follows the question mark, untouched; `None` without one.
@@ -27,7 +29,8 @@ impl Target {
     /// Takes a target apart.
     ///
     /// Refused: anything but an absolute path, empty segments (`//`), dot segments (also
-    /// with path parameters, `..;x`), encoded slashes and backslashes, backslashes,
+    /// with path parameters, `..;x`), segments that end in a dot or a space, those that a
+    /// second decoding would turn into dots, slashes or control characters, encoded slashes and backslashes, backslashes,
     /// fragments, control characters and NUL however encoded, broken percent-encoding,
     /// bytes that are no ASCII, and segments that don't decode to UTF-8.
     pub fn parse(target: &[u8]) -> Result<Target, TargetError> {
@@ -102,16 +105,29 @@ fn segment(raw: &[u8], path: &mut String) -> Result<String, TargetError> {
         decoded.push(value);
     }
     let decoded = String::from_utf8(decoded).map_err(|_| TargetError)?;
-    // Servlet containers drop `;…` before they resolve dots.
+    // Servlet containers drop `;…` before they resolve dots and choose a handler, so it
+    // doesn't count here either.
     let name = decoded.split(';').next().unwrap_or_default();
-    if matches!(name, "" | "." | "..") {
+    // An empty or dot segment; and what some file systems take for the name without it.
+    if name.is_empty() || name.ends_with(['.', ' ']) {
         return Err(TargetError);
     }
     // C1 controls, once decoded from UTF-8, are control characters too.
-    if decoded.chars().any(char::is_control) {
+    if decoded.chars().any(char::is_control) || hides_more(&decoded) {
         return Err(TargetError);
     }
-    Ok(decoded)
+    Ok(name.to_owned())
+}
+
+/// Whether a server that decodes a second time would see another path.
+fn hides_more(decoded: &str) -> bool {
+    let twice: Vec<u8> = percent_decode_str(decoded).collect();
+    let name = twice.split(|byte| *byte == b';').next().unwrap_or_default();
+    twice != decoded.as_bytes()
+        && (matches!(name, b"" | b"." | b"..")
+            || twice
+                .iter()
+                .any(|byte| matches!(byte, b'/' | b'\\' | 0..b' ' | 0x7f)))
 }
 
 fn hex(digit: u8) -> Result<u8, TargetError> {
@@ -168,6 +184,16 @@ mod tests {
             "/x%c0%ae%c0%ae/y",
             "/x#y",
             "/x\u{e9}",
+            "/...",
+            "/admin./x",
+            "/admin%20/x",
+            "/admin%20;y/x",
+            "/%252e%252e/x",
+            "/%252E/x",
+            "/x%252fy",
+            "/x%255cy",
+            "/x%2500",
+            "/%253b/x",
             "/x?a b",
             "/x?a\0",
         ] {
@@ -190,8 +216,11 @@ mod tests {
             ("/%61dmin", "/admin", &["admin"], true),
             ("/a%20b", "/a%20b", &["a b"], false),
             ("/caf%C3%A9", "/caf%C3%A9", &["café"], false),
-            ("/a;x=1", "/a;x=1", &["a;x=1"], false),
-            ("/...", "/...", &["..."], false),
+            ("/a;x=1", "/a;x=1", &["a"], false),
+            ("/a%3Bx", "/a%3Bx", &["a"], false),
+            ("/100%25", "/100%25", &["100%"], false),
+            ("/a%2541", "/a%2541", &["a%41"], false),
+            ("/...a", "/...a", &["...a"], false),
             ("/%7Euser/%2Dx?q=%61//", "/~user/-x", &["~user", "-x"], true),
         ] {
             let parsed = Target::parse(target.as_bytes()).unwrap();

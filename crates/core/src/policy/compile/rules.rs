@@ -131,6 +131,9 @@ impl Compiler<'_> {
         if let Some(expression) = &per {
             self.check_path_variables(expression, variables, &place);
         }
+        if failures_only && per.as_ref().is_some_and(|per| per.uses(Variable::Client)) {
+            self.problem(&place, "whoever fails to authenticate is no client: count failures by source.address or by what the request says");
+        }
         let rate = raw.rate.parse::<Rate>();
         if let Err(mend) = &rate {
             self.problem(&path.key("rate"), *mend);
