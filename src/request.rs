@@ -89,7 +89,11 @@ impl RequestContext {
 
 impl Context for RequestContext {
     fn on_done(&mut self) -> bool {
-        self.shared.waiting.borrow_mut().remove(&self.id);
+        if self.shared.waiting.borrow_mut().remove(&self.id).is_some()
+            && let Some(engine) = self.shared.engine.borrow().as_deref()
+        {
+            engine.forget(self.id);
+        }
         true
     }
 }

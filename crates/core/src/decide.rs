@@ -144,6 +144,11 @@ impl Plan {
         }
     }
 
+    /// How many bytes of the request it holds.
+    pub fn size(&self) -> usize {
+        self.request.headers.size()
+    }
+
     /// Refuses instead of waiting.
     pub fn refuse<H: Host>(&self, gateway: &Gateway<H>, refusal: Refusal) -> Verdict {
         refuse(

@@ -15,6 +15,8 @@ use crate::reply::Reason;
 use crate::tokens::{Slots, Tokens};
 use futures_channel::oneshot;
 use futures_executor::{LocalPool, LocalSpawner};
+use futures_util::FutureExt;
+use futures_util::future::{AbortHandle, abortable};
 use futures_util::task::LocalSpawnExt;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -24,6 +26,13 @@ use std::time::Duration;
 
 /// How many requests of one worker may wait for callouts; the next is refused with 503.
 const MAX_WAITING: usize = 4096;
+/// How many bytes of heads they may hold: a VM's memory is bounded, and a trap in it hits
+/// everybody.
+const MAX_WAITING_BYTES: usize = 32 * 1024 * 1024;
+/// How many calls may be under way or queued at once, whoever wants them.
+const MAX_FLIGHTS: usize = 1024;
+/// How long a call is waited for at the most once the clock went back under it.
+const RE_ANCHORED: Duration = Duration::from_secs(60);
 /// How long after its own timeout a call that the host never answered counts as lost.
 const LOST: Duration = Duration::from_secs(2);
 
@@ -39,8 +48,16 @@ pub struct Gateway<H> {
     calls: RefCell<Calls>,
     timers: RefCell<Vec<(Duration, oneshot::Sender<()>)>>,
     decided: RefCell<Vec<(u32, Verdict)>>,
-    waiting: Cell<usize>,
+    waiting: RefCell<BTreeMap<u32, Waiting>>,
+    waiting_bytes: Cell<usize>,
+    last_tick: Cell<Duration>,
     spawner: LocalSpawner,
+}
+
+/// A request that waits, and what it holds.
+struct Waiting {
+    task: AbortHandle,
+    bytes: usize,
 }
 
 #[derive(Default)]
@@ -82,7 +99,9 @@ impl<H: Host + 'static> Engine<H> {
             calls: RefCell::default(),
             timers: RefCell::default(),
             decided: RefCell::default(),
-            waiting: Cell::new(0),
+            waiting: RefCell::default(),
+            waiting_bytes: Cell::new(0),
+            last_tick: Cell::new(Duration::ZERO),
             spawner: pool.spawner(),
             host,
             policy,
@@ -107,6 +126,14 @@ impl<H: Host + 'static> Engine<H> {
         }
     }
 
+    /// A request's caller went away: nothing is decided for it any more, and its place is
+    /// free. Calls that others may want go on.
+    pub fn forget(&self, id: u32) {
+        if let Some(waiting) = self.gateway.leave(id) {
+            waiting.task.abort();
+        }
+    }
+
     /// The answer to a call that was dispatched under this id.
     pub fn answer(&self, call: u32, answer: Answer) {
         let pending = self.gateway.calls.borrow_mut().pending.remove(&call);
@@ -122,16 +149,23 @@ impl<H: Host + 'static> Engine<H> {
         let gateway = &self.gateway;
         gateway.refresh_keys();
         let now = gateway.host.now();
+        // A clock that goes back would leave sleepers asleep for as long.
+        let went_back = gateway.last_tick.replace(now) > now;
         let due: Vec<_> = gateway
             .timers
             .borrow_mut()
-            .extract_if(.., |(end, _)| *end <= now)
+            .extract_if(.., |(end, _)| *end <= now || went_back)
             .collect();
         for (_, sleeper) in due {
             let _ = sleeper.send(());
         }
         let lost: Vec<u32> = {
-            let calls = gateway.calls.borrow();
+            let mut calls = gateway.calls.borrow_mut();
+            if went_back {
+                for (end, _) in calls.pending.values_mut() {
+                    *end = now.saturating_add(RE_ANCHORED);
+                }
+            }
             let late = calls.pending.iter().filter(|(_, (end, _))| *end <= now);
             late.map(|(id, _)| *id).collect()
         };
@@ -209,17 +243,46 @@ impl<H: Host + 'static> Gateway<H> {
         self.host.wake();
     }
 
+    /// Whether another call would be one too many.
+    fn is_overloaded(&self) -> bool {
+        let calls = self.calls.borrow();
+        calls.queued.len() + calls.pending.len() >= MAX_FLIGHTS
+    }
+
     fn resume_later(self: &Rc<Self>, id: u32, plan: Box<Plan>) -> Decision {
-        if self.waiting.get() >= MAX_WAITING {
+        let bytes = plan.size();
+        let held = self.waiting_bytes.get().saturating_add(bytes);
+        let full = self.waiting.borrow().len() >= MAX_WAITING || held > MAX_WAITING_BYTES;
+        if full || self.is_overloaded() {
             return Decision::Now(plan.refuse(self, Refusal::for_now(Reason::Overloaded, 1)));
         }
-        self.waiting.set(self.waiting.get() + 1);
         let gateway = self.clone();
-        self.spawn(async move {
+        let (task, abort) = abortable(async move {
             let verdict = plan.resume(&gateway).await;
-            gateway.waiting.set(gateway.waiting.get().saturating_sub(1));
+            gateway.leave(id);
             gateway.decided.borrow_mut().push((id, verdict));
         });
+        self.waiting_bytes.set(held);
+        let waiting = Waiting { task: abort, bytes };
+        self.waiting.borrow_mut().insert(id, waiting);
+        self.spawn(task.map(drop));
         Decision::Later
+    }
+
+    /// Frees a request's place among those that wait.
+    fn leave(&self, id: u32) -> Option<Waiting> {
+        let waiting = self.waiting.borrow_mut().remove(&id)?;
+        let held = self.waiting_bytes.get().saturating_sub(waiting.bytes);
+        self.waiting_bytes.set(held);
+        Some(waiting)
+    }
+}
+
+/// Flights hold the gateway, and the gateway its flights: they end with the engine.
+impl<H> Drop for Engine<H> {
+    fn drop(&mut self) {
+        self.gateway.tokens.clear();
+        self.gateway.keys.clear();
+        self.gateway.lookups.clear();
     }
 }

@@ -75,6 +75,11 @@ impl Headers {
             .map(|(_, value)| value)
     }
 
+    /// How many bytes the pairs take.
+    pub fn size(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// How many pairs there are.
     pub fn len(&self) -> usize {
         self.pairs.len()

@@ -58,6 +58,15 @@ pub(super) struct SetState {
 pub struct RemoteSets(pub(super) Vec<RefCell<SetState>>);
 
 impl RemoteSets {
+    /// Ends what is under way.
+    pub(crate) fn clear(&self) {
+        for state in &self.0 {
+            let mut state = state.borrow_mut();
+            state.fetch = None;
+            state.refetch = None;
+        }
+    }
+
     /// As many sets as the policy has, none of them fetched yet.
     pub fn new(count: usize) -> RemoteSets {
         let fresh = || SetState {

@@ -28,6 +28,13 @@ pub struct Lookups {
     flights: RefCell<BTreeMap<LookupKey, Flight>>,
 }
 
+impl Lookups {
+    /// Ends what is under way.
+    pub(crate) fn clear(&self) {
+        self.flights.borrow_mut().clear();
+    }
+}
+
 impl<H: Host + 'static> Gateway<H> {
     /// What is known without asking.
     pub fn known_lookup(&self, authenticator: usize, url: &str) -> Option<Outcome> {

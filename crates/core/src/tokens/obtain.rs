@@ -50,6 +50,13 @@ pub struct Tokens {
     breakers: RefCell<BTreeMap<usize, Breaker>>,
 }
 
+impl Tokens {
+    /// Ends what is under way.
+    pub(crate) fn clear(&self) {
+        self.flights.borrow_mut().clear();
+    }
+}
+
 impl<H: Host + 'static> Gateway<H> {
     /// What is known about a pair without asking anybody. A token that nears its end is
     /// replaced in the background.
