@@ -139,11 +139,7 @@ fn every_envoy_configuration_is_safe_to_copy() {
         }
         let inline = inlined_in(&path);
         let environment = |name: &str| inline.variables.get(name).cloned();
-        must_load(
-            &path.display().to_string(),
-            &inline.policy,
-            &environment,
-        );
+        must_load(&path.display().to_string(), &inline.policy, &environment);
     }
 }
 
@@ -199,7 +195,8 @@ fn every_policy_in_the_documentation_loads() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
         .chain([root().join("README.md")]);
     // Long enough for a secret of HS512.
-    let any = |_: &str| Some("a-value-of-the-environment-that-is-long-enough-for-any-of-the-uses".into());
+    let any =
+        |_: &str| Some("a-value-of-the-environment-that-is-long-enough-for-any-of-the-uses".into());
     let mut count = 0;
     for path in documents {
         let text = read(&path);
@@ -207,7 +204,11 @@ fn every_policy_in_the_documentation_loads() {
         for block in fenced(&text, "yaml envoy") {
             let mut found = Vec::new();
             inlined(&serde_yaml::from_str(&block).unwrap(), &mut found);
-            assert!(!found.is_empty(), "{}: no policy in {block}", path.display());
+            assert!(
+                !found.is_empty(),
+                "{}: no policy in {block}",
+                path.display()
+            );
             policies.extend(found.into_iter().map(|inline| inline.policy));
         }
         for policy in policies {

@@ -32,7 +32,9 @@ fn detailed(public: &PublicReason) -> impl Iterator<Item = Reason> {
 
 fn document() -> String {
     let mut text = HEAD.to_owned();
-    text.push_str("\n| status | reason | message | detailed reason | when |\n|---|---|---|---|---|\n");
+    text.push_str(
+        "\n| status | reason | message | detailed reason | when |\n|---|---|---|---|---|\n",
+    );
     for public in PUBLIC_REASONS {
         for (index, reason) in detailed(public).enumerate() {
             let first = match index {
