@@ -15,6 +15,9 @@ which only the operator sees: in the access log (`doorward_denied{…}` in `%RES
 in the counter `doorward.refused.…`, and in the filter's log at level debug. They differ only where
 telling would help an attacker. Reasons are stable names; a policy may give each of them another
 status and another message ([`errors`](policy.md#errors)).
+
+Where the filter can't even read a request's head, or edit it, the answer has no body and no refusal is
+counted: 431 with `header_forbidden`, 503 with `internal`, in the access log.
 ";
 
 const UNUSED: &str = "
