@@ -15,7 +15,7 @@ pub struct PublicReason {
 macro_rules! reasons {
     (
         public { $( $public:ident = $pname:literal, $status:literal, $message:literal; )* }
-        detailed { $( $(#[$doc:meta])* $reason:ident => $of:ident, $name:literal; )* }
+        detailed { $( $(#[doc = $doc:literal])* $reason:ident => $of:ident, $name:literal; )* }
     ) => {
         $(
             #[doc = concat!("`", $pname, "`: ", $message, ".")]
@@ -32,7 +32,7 @@ macro_rules! reasons {
         /// It differs from the public one only where telling would help an attacker.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason {
-            $( $(#[$doc])* $reason, )*
+            $( $(#[doc = $doc])* $reason, )*
         }
 
         impl Reason {
@@ -47,6 +47,11 @@ macro_rules! reasons {
             /// The name in metrics, logs and response-code details.
             pub const fn name(self) -> &'static str {
                 match self { $( Reason::$reason => $name, )* }
+            }
+
+            /// When it is given, in a sentence: for the documentation and the operator.
+            pub const fn description(self) -> &'static str {
+                match self { $( Reason::$reason => concat!($($doc),*).trim_ascii(), )* }
             }
         }
     };
