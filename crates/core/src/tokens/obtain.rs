@@ -188,8 +188,7 @@ impl<H: Host + 'static> Gateway<H> {
                         refresh_at: next,
                         end: held.end,
                     };
-                    // Whoever moves the refresh time does the refreshing.
-                    if !slots.put(key, &slot, now) {
+                    if !slots.renew(key, &slot, now) {
                         return Some(Ok(held));
                     }
                     self.hold(key, held.refreshed_at(next, held.end));
