@@ -120,11 +120,19 @@ impl<H: Host + 'static> Gateway<H> {
             Some(Slot::Failed { failure, end }) => Lookup::Failed(Failed { failure, end }),
             Some(Slot::Leased { .. }) | None => match held {
                 Some(held) => Lookup::Found(held),
-                None => match slots.get(&SlotKey::of_pause(&self.policy.digest, exchange), now) {
-                    Some(Slot::Failed { failure, end }) => Lookup::Failed(Failed { failure, end }),
-                    _ => Lookup::Unknown,
-                },
+                None => self
+                    .paused(exchange, now)
+                    .map_or(Lookup::Unknown, Lookup::Failed),
             },
+        }
+    }
+
+    /// Whether the endpoint asked to be left alone, by whichever pair.
+    fn paused(&self, exchange: usize, now: Duration) -> Option<Failed> {
+        let key = SlotKey::of_pause(&self.policy.digest, exchange);
+        match Slots(&self.host).get(&key, now)? {
+            Slot::Failed { failure, end } => Some(Failed { failure, end }),
+            _ => None,
         }
     }
 
@@ -182,6 +190,10 @@ impl<H: Host + 'static> Gateway<H> {
             match self.known(exchange, key) {
                 Lookup::Found(held) if held.refresh_at > now => return Some(Ok(held)),
                 Lookup::Found(held) => {
+                    if let Some(pause) = self.paused(exchange, now) {
+                        let next = pause.end.min(held.end);
+                        return Some(Ok(self.hold(key, held.refreshed_at(next, held.end))));
+                    }
                     let next = call_ends(now).min(held.end);
                     let slot = Slot::Token {
                         token: held.token.clone(),
@@ -228,6 +240,10 @@ impl<H: Host + 'static> Gateway<H> {
         key: &SlotKey,
         failure: ExchangeFailure,
     ) -> Result<Rc<Held>, Failed> {
+        let asked_for_peace = matches!(
+            failure,
+            ExchangeFailure::Limited(_) | ExchangeFailure::Unavailable(Some(_))
+        );
         let (failure, pause) = match failure {
             ExchangeFailure::Refused => {
                 if settings.own.is_some() {
@@ -258,8 +274,8 @@ impl<H: Host + 'static> Gateway<H> {
                 pause.as_secs().max(1)
             ),
         );
-        if pause > PAUSE && failure != Failure::Unusable {
-            // The endpoint itself asked for peace: it holds for every pair.
+        if asked_for_peace {
+            // It holds for every pair.
             let pause_key = SlotKey::of_pause(&self.policy.digest, exchange);
             self.fail(&pause_key, failure, pause);
         }
