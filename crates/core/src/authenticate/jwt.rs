@@ -114,7 +114,11 @@ impl JwtAuthenticator {
         if !tried && self.may_be_ours(compact) {
             for remote in &self.remotes {
                 let need = Need::FreshKeys(*remote);
-                if gateway.may_refetch_keys(*remote) && !context.answers.has(&need) {
+                // A set that isn't there was asked for above.
+                if gateway.keys(*remote).set.is_some()
+                    && gateway.may_refetch_keys(*remote)
+                    && !context.answers.has(&need)
+                {
                     return Err(Stop::Need(need));
                 }
             }
