@@ -103,6 +103,7 @@ impl JwtAuthenticator {
             match gateway.keys(*remote).set {
                 Some(set) if proves(&set) => return Ok(()),
                 Some(_) => {}
+                None if !self.may_be_ours(compact) => {}
                 None if context.answers.has(&Need::Keys(*remote))
                     || !gateway.may_fetch_keys(*remote) =>
                 {
