@@ -87,11 +87,13 @@ impl JwtAuthenticator {
         compact: &Compact<'_>,
     ) -> Result<(), Stop> {
         let gateway = context.gateway;
-        let mut tried = false;
+        let (mut tried, mut named) = (false, false);
         let mut proves = |keys: &KeySet| {
             keys.candidates(compact.kid(), compact.algorithm(), context.now)
                 .any(|key| {
                     tried = true;
+                    // A key without an id fits every token: it doesn't make a `kid` known.
+                    named |= compact.kid().is_none() || key.kid() == compact.kid();
                     verify(compact, key, &gateway.host)
                 })
         };
@@ -112,7 +114,7 @@ impl JwtAuthenticator {
                 None => return Err(Stop::Need(Need::Keys(*remote))),
             }
         }
-        if !tried && self.may_be_ours(compact) {
+        if !named && self.may_be_ours(compact) {
             for remote in &self.remotes {
                 let need = Need::FreshKeys(*remote);
                 // A set that isn't there was asked for above.
