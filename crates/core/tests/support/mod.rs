@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// When a test's clock begins: 2026-11-21.
-pub const START: u64 = 1_795_000_000;
+/// When a test's clock begins: 2026-11-21T12:00:00Z.
+pub const START: u64 = 1_795_262_400;
 
 /// The host's tick while something waits.
 const STEP: Duration = Duration::from_millis(50);
