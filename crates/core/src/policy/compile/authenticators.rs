@@ -293,11 +293,10 @@ impl Compiler<'_> {
                 if !skipped.is_empty() {
                     return Vec::new();
                 }
-                if set.is_empty() {
-                    self.problem(path, "the set has no key");
-                }
                 let keys = set.into_keys();
-                if !algorithms.is_empty()
+                if keys.is_empty() {
+                    self.problem(path, "the set has no key");
+                } else if !algorithms.is_empty()
                     && keys
                         .iter()
                         .all(|key| key.check_usable_with(algorithms).is_err())
@@ -380,10 +379,7 @@ impl Compiler<'_> {
         let place = path.key("exchange");
         let exchange = self.named("token", &raw.exchange, &tokens, &place);
         if let Some(index) = exchange
-            && self
-                .exchanges
-                .get(index)
-                .is_some_and(|exchange| exchange.own.is_some())
+            && self.token_has_client.get(index) == Some(&Some(true))
         {
             self.problem(
                 &place,
@@ -391,6 +387,12 @@ impl Compiler<'_> {
             );
         }
         let names = self.authenticator_names.clone();
+        if raw.client_claim.is_some() && raw.verify.is_none() {
+            self.problem(
+                &path.key("client_claim"),
+                "a claim is only known of a verified token: give `verify` too",
+            );
+        }
         let verify = raw.verify.and_then(|name| {
             let place = path.key("verify");
             let index = self.named("authenticator", &name, &names, &place)?;
@@ -402,12 +404,6 @@ impl Compiler<'_> {
             }
             Some(index)
         });
-        if raw.client_claim.is_some() && verify.is_none() {
-            self.problem(
-                &path.key("client_claim"),
-                "a claim is only known of a verified token: give `verify` too",
-            );
-        }
         Some(ClientCredentials {
             from: from?,
             exchange: exchange?,

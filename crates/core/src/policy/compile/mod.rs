@@ -78,6 +78,8 @@ struct Compiler<'n> {
     authenticator_names: Vec<String>,
     authenticators: Vec<Authenticator>,
     token_names: Vec<String>,
+    /// Whether each exchange has a `client` of its own, also where the rest of it has problems.
+    token_has_client: Vec<Option<bool>>,
     exchanges: Vec<Exchange>,
     remotes: Vec<RemoteKeys>,
     places: Places,
@@ -94,6 +96,7 @@ impl<'n> Compiler<'n> {
             authenticator_names: Vec::new(),
             authenticators: Vec::new(),
             token_names: Vec::new(),
+            token_has_client: Vec::new(),
             exchanges: Vec::new(),
             remotes: Vec::new(),
             places: Places::default(),

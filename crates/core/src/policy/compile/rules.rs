@@ -240,8 +240,8 @@ impl Compiler<'_> {
             Some(name) => {
                 let names = self.token_names.clone();
                 let index = self.named("token", name, &names, &place);
-                let exchange = index.and_then(|index| self.exchanges.get(index));
-                if exchange.is_some_and(|exchange| exchange.own.is_none()) {
+                let has_client = index.and_then(|index| self.token_has_client.get(index));
+                if has_client == Some(&Some(false)) {
                     self.problem(&place, "this token needs a `client` of its own: nobody else's pair is there to be exchanged");
                 }
                 index.map_or(Authorization::Keep, Authorization::Inject)

@@ -16,6 +16,13 @@ const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 impl Compiler<'_> {
     pub(super) fn tokens(&mut self, tokens: BTreeMap<String, raw::Token>, path: &Path) {
         self.token_names = tokens.keys().cloned().collect();
+        self.token_has_client = tokens
+            .values()
+            .map(|token| {
+                let exchange = token.exchange.as_ref();
+                exchange.map(|exchange| exchange.client.is_some())
+            })
+            .collect();
         for (name, token) in tokens {
             let place = path.key(&name);
             if matches!(name.as_str(), "keep" | "remove" | "") {
