@@ -85,7 +85,7 @@ impl Compiler<'_> {
         if !(1..=LONGEST_TOKEN).contains(&max_length) {
             self.problem(
                 &path.key("max_length"),
-                format!("a token's length is at most {LONGEST_TOKEN} bytes"),
+                format!("a token's length lies between 1 and {LONGEST_TOKEN} bytes"),
             );
         }
         let audience = raw.audience.map(|list| list.0);
