@@ -5,17 +5,13 @@ mod support;
 
 use doorward_core::http::{Headers, Request, Verdict};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use support::jwt::hs256;
 use support::*;
 
 const SECRET: &str = "a-secret-of-thirty-two-bytes-yes";
 
 fn policy() -> String {
-    let digest: String = Sha256::digest("ak_good")
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let digest = digest("ak_good");
     format!(
         r#"
 version: 1

@@ -40,14 +40,8 @@ fn by(kid: &str) -> Request {
     with(&es256(Some(kid), &claims()))
 }
 
-fn said(proxy: &Proxy, ticket: Ticket) -> String {
-    proxy
-        .verdict(ticket)
-        .map_or_else(|| "waits".to_owned(), |verdict| short(&verdict))
-}
-
 fn ask(proxy: &Proxy, worker: usize, request: Request) -> String {
-    said(proxy, proxy.ask(worker, request))
+    proxy.said(proxy.ask(worker, request))
 }
 
 /// Answers every call that waits.
@@ -80,13 +74,9 @@ fn the_first_request_waits_for_the_first_fetch() {
         assert_eq!(call.header(name), Some(value));
     }
     assert!(call.call.body.is_empty());
-    assert!(
-        tickets
-            .iter()
-            .all(|ticket| said(&proxy, *ticket) == "waits")
-    );
+    assert!(tickets.iter().all(|ticket| proxy.said(*ticket) == "waits"));
     proxy.reply(200, &jwks(&["k1"]));
-    assert!(tickets.iter().all(|ticket| said(&proxy, *ticket) == "ok"));
+    assert!(tickets.iter().all(|ticket| proxy.said(*ticket) == "ok"));
     proxy.tick();
     assert_eq!(proxy.made(), 1);
 }
@@ -114,7 +104,7 @@ fn a_set_that_cannot_be_used_makes_keys_unavailable() {
         let ticket = proxy.ask(0, by("k1"));
         proxy.answer(&proxy.call(), answer);
         let refusal = "503 keys_unavailable after 1";
-        assert_eq!(said(&proxy, ticket), refusal);
+        assert_eq!(proxy.said(ticket), refusal);
         // The next request doesn't hurry to the server that just failed.
         assert_eq!(ask(&proxy, 0, by("k1")), refusal);
         assert_eq!(proxy.made(), 1);
@@ -122,7 +112,7 @@ fn a_set_that_cannot_be_used_makes_keys_unavailable() {
         proxy.jump(seconds(1));
         let ticket = proxy.ask(0, by("k1"));
         proxy.reply(200, &jwks(&["k1"]));
-        assert_eq!(said(&proxy, ticket), "ok");
+        assert_eq!(proxy.said(ticket), "ok");
     }
 }
 
@@ -135,7 +125,7 @@ fn keys_that_cannot_be_used_are_skipped_and_told() {
         {"kty": "oct", "k": "AA"}, jwk(Some("k1")),
     ]});
     proxy.reply(200, &set.to_string());
-    assert_eq!(said(&proxy, ticket), "ok");
+    assert_eq!(proxy.said(ticket), "ok");
     assert!(proxy.count(Event::KeySkipped) >= 4);
     let log = proxy.world.log.borrow();
     assert!(log.iter().all(|(_, line)| !line.contains('\n')));
@@ -147,7 +137,7 @@ fn a_lost_fetch_ends_and_is_tried_again() {
     let ticket = proxy.ask(0, by("k1"));
     // The timeout of 2 s, and 2 s after which a call counts as lost.
     proxy.pass(seconds(5));
-    assert_eq!(said(&proxy, ticket), "503 keys_unavailable after 1");
+    assert_eq!(proxy.said(ticket), "503 keys_unavailable after 1");
     proxy.pass(seconds(5));
     assert_eq!(proxy.made(), 2);
     let latest = proxy.calls().pop().unwrap();
@@ -179,7 +169,7 @@ fn a_removed_key_stops_working_at_the_next_refresh() {
     proxy.reply(200, &jwks(&["k2"]));
     let ticket = proxy.ask(0, by("k1"));
     answer_all(&proxy, &reply(200, &jwks(&["k2"])));
-    assert_eq!(said(&proxy, ticket), "401 key_unknown");
+    assert_eq!(proxy.said(ticket), "401 key_unknown");
     assert_eq!(ask(&proxy, 0, by("k2")), "ok");
 }
 
@@ -196,7 +186,7 @@ fn keys_outlive_their_server_for_a_day_and_no_longer() {
     proxy.jump(seconds(2));
     let ticket = proxy.ask(0, by("k1"));
     answer_all(&proxy, &reply(503, ""));
-    assert_eq!(said(&proxy, ticket), "503 keys_unavailable after 1");
+    assert_eq!(proxy.said(ticket), "503 keys_unavailable after 1");
     proxy.jump(seconds(5));
     proxy.tick();
     answer_all(&proxy, &reply(200, &jwks(&["k1"])));
@@ -223,7 +213,7 @@ fn an_unknown_kid_fetches_once_and_finds_the_new_key() {
     // What needs no new key doesn't wait.
     assert_eq!(ask(&proxy, 0, by("k1")), "ok");
     proxy.reply(200, &jwks(&["k1", "k2"]));
-    assert!(tickets.iter().all(|ticket| said(&proxy, *ticket) == "ok"));
+    assert!(tickets.iter().all(|ticket| proxy.said(*ticket) == "ok"));
 }
 
 #[test]
@@ -236,7 +226,7 @@ fn a_storm_of_unknown_kids_makes_one_call_in_ten_seconds() {
         proxy.pass(seconds(1) / 10);
         answer_all(&proxy, &reply(200, &jwks(&["k1"])));
         proxy.pass(seconds(1) / 10);
-        assert_eq!(said(&proxy, ticket), "401 key_unknown", "{round}");
+        assert_eq!(proxy.said(ticket), "401 key_unknown", "{round}");
         assert_eq!(ask(&proxy, worker, by("k1")), "ok");
     }
     // 20 s went by.
@@ -257,7 +247,7 @@ fn workers_that_meet_a_new_kid_together_each_find_it() {
     }
     assert_eq!(proxy.made(), 8);
     for ticket in tickets {
-        assert_eq!(said(&proxy, ticket), "ok");
+        assert_eq!(proxy.said(ticket), "ok");
     }
 }
 
@@ -268,7 +258,7 @@ fn a_worker_that_dies_while_it_fetches_anew_holds_nobody_up_for_long() {
     proxy.workers[0] = engine(&proxy.world, 0, POLICY);
     let ticket = proxy.ask(1, by("k2"));
     proxy.pass(seconds(20));
-    assert_ne!(said(&proxy, ticket), "waits");
+    assert_ne!(proxy.said(ticket), "waits");
 }
 
 #[test]
@@ -280,7 +270,7 @@ fn a_board_that_cannot_be_written_stops_no_refetch() {
         proxy.pass(seconds(1));
         answer_all(&proxy, &reply(200, &jwks(&["k2"])));
     }
-    assert_eq!(said(&proxy, ticket), "ok");
+    assert_eq!(proxy.said(ticket), "ok");
 }
 
 #[test]
@@ -288,7 +278,7 @@ fn a_failed_refetch_keeps_the_set() {
     let proxy = holding(1);
     let ticket = proxy.ask(0, by("k2"));
     proxy.answer(&proxy.call(), Answer::Failed);
-    assert_eq!(said(&proxy, ticket), "401 key_unknown");
+    assert_eq!(proxy.said(ticket), "401 key_unknown");
     assert_eq!(ask(&proxy, 0, by("k1")), "ok");
 }
 
@@ -334,7 +324,7 @@ fn a_key_without_an_id_beside_the_set_does_not_hide_a_rotation() {
     let ticket = proxy.ask(0, with(&token));
     assert_eq!(proxy.made(), 2);
     proxy.reply(200, &jwks(&["k1", "k2"]));
-    assert_eq!(said(&proxy, ticket), "401 token_signature");
+    assert_eq!(proxy.said(ticket), "401 token_signature");
 }
 
 #[test]
@@ -356,7 +346,7 @@ rules:
     );
     let second = proxy.ask(0, get(&format!("/b?t={token}"), &[]));
     proxy.reply(200, &jwks(&["k1"]));
-    assert_eq!([said(&proxy, first), said(&proxy, second)], ["ok", "ok"]);
+    assert_eq!([proxy.said(first), proxy.said(second)], ["ok", "ok"]);
 }
 
 /// An exchange whose token must satisfy `idp-token`, with keys of the same server.
@@ -420,7 +410,7 @@ fn an_exchanged_token_must_satisfy_verify() {
         (opaque, "401 token_malformed"),
     ] {
         let (proxy, ticket) = verifying(&body);
-        assert_eq!(said(&proxy, ticket), expected);
+        assert_eq!(proxy.said(ticket), expected);
         let again = ask(&proxy, 0, basic(&[("x-suffix", "1")]));
         assert_eq!(again == "ok", expected == "ok", "{expected} then {again}");
         // A bad token isn't asked for again at once, but after a while.
@@ -435,7 +425,7 @@ fn an_exchanged_token_must_satisfy_verify() {
 #[test]
 fn what_one_request_lacks_costs_no_other_its_token() {
     let (proxy, ticket) = verifying(&exchanged(json!({})));
-    assert_eq!(said(&proxy, ticket), "ok");
+    assert_eq!(proxy.said(ticket), "ok");
     // The tenant can't be told for this request; the token is as good as before.
     assert_eq!(ask(&proxy, 0, basic(&[])), "401 token_claims");
     assert_eq!(ask(&proxy, 0, basic(&[("x-suffix", "2")])), "ok");
@@ -445,13 +435,13 @@ fn what_one_request_lacks_costs_no_other_its_token() {
 #[test]
 fn a_removed_key_stops_held_exchanged_tokens_too() {
     let (proxy, ticket) = verifying(&exchanged(json!({})));
-    assert_eq!(said(&proxy, ticket), "ok");
+    assert_eq!(proxy.said(ticket), "ok");
     proxy.jump(seconds(REFRESH));
     proxy.tick();
     proxy.reply(200, &jwks(&["k2"]));
     let ticket = proxy.ask(0, basic(&[("x-suffix", "1")]));
     answer_all(&proxy, &reply(200, &jwks(&["k2"])));
-    assert_eq!(said(&proxy, ticket), "401 key_unknown");
+    assert_eq!(proxy.said(ticket), "401 key_unknown");
 }
 
 #[test]
@@ -468,10 +458,10 @@ fn keys_that_are_away_are_no_fault_of_the_token() {
             .any(|(_, value)| value == "/jwks.json")
     );
     proxy.answer(&proxy.call(), Answer::Failed);
-    assert_eq!(said(&proxy, ticket), "503 keys_unavailable after 1");
+    assert_eq!(proxy.said(ticket), "503 keys_unavailable after 1");
     proxy.jump(seconds(1));
     let ticket = proxy.ask(0, basic(&[("x-suffix", "1")]));
     proxy.reply(200, &jwks(&["k1"]));
-    assert_eq!(said(&proxy, ticket), "ok");
+    assert_eq!(proxy.said(ticket), "ok");
     assert_eq!(proxy.made(), 3);
 }

@@ -1,60 +1,14 @@
-//! The life of an exchanged token over several workers: asked for once, shared, refreshed,
-//! refused, paused, lost.
+//! The life of an exchanged token over several workers: asked for once, shared, refused, lost.
 
 mod support;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use doorward_core::host::Answer;
-use doorward_core::http::{Request, Verdict};
 use doorward_core::observe::Event;
 use serde_json::json;
+use support::exchange::*;
 use support::*;
-
-const POLICY: &str = r#"
-version: 1
-authenticators:
-  pair:
-    client_credentials:
-      from: {id: {header: x-client-id}, secret: {header: x-client-secret}}
-      exchange: idp
-tokens:
-  idp:
-    exchange:
-      cluster: idp
-      url: https://idp.example.com/token
-rules:
-  - match: {path: /**}
-    authenticate: pair
-"#;
-
-fn by(id: &str) -> Request {
-    get("/", &[("x-client-id", id), ("x-client-secret", "s3cret")])
-}
-
-fn token(token: &str, seconds: u64) -> String {
-    json!({"access_token": token, "expires_in": seconds, "token_type": "Bearer"}).to_string()
-}
-
-/// What the upstream sees as `Authorization`.
-fn bearer(verdict: &Verdict) -> String {
-    values(&upstream(&by("a"), verdict), "authorization").join(" AND ")
-}
-
-fn said(proxy: &Proxy, ticket: Ticket) -> String {
-    proxy
-        .verdict(ticket)
-        .map_or_else(|| "waits".to_owned(), |verdict| short(&verdict))
-}
-
-/// A proxy whose first worker holds the token `one` for the pair `a`.
-fn holding(workers: usize, policy: &str, life: u64) -> Proxy {
-    let proxy = Proxy::new(workers, policy);
-    let ticket = proxy.ask(0, by("a"));
-    proxy.reply(200, &token("one", life));
-    assert_eq!(said(&proxy, ticket), "ok");
-    proxy
-}
 
 #[test]
 fn the_request_to_the_endpoint_has_the_shape_that_the_policy_says() {
@@ -155,7 +109,7 @@ fn two_hundred_requests_on_four_workers_make_one_call() {
         assert_eq!(bearer(&proxy.verdict(ticket).unwrap()), "Bearer one");
     }
     for worker in 0..4 {
-        assert_eq!(said(&proxy, proxy.ask(worker, by("a"))), "ok");
+        assert_eq!(proxy.said(proxy.ask(worker, by("a"))), "ok");
     }
     assert_eq!(proxy.made(), 1);
 }
@@ -168,7 +122,7 @@ fn pairs_and_secrets_have_tokens_of_their_own() {
         get("/", &[("x-client-id", "a"), ("x-client-secret", "other")]),
     );
     proxy.reply(401, "{}");
-    assert_eq!(said(&proxy, rotated), "401 exchange_refused");
+    assert_eq!(proxy.said(rotated), "401 exchange_refused");
     let other = proxy.ask(0, by("b"));
     proxy.reply(200, &token("two", 3600));
     assert_eq!(bearer(&proxy.verdict(other).unwrap()), "Bearer two");
@@ -210,7 +164,7 @@ fn replies_of_every_kind_have_their_verdict() {
         let proxy = Proxy::new(1, POLICY);
         let ticket = proxy.ask(0, by("a"));
         proxy.answer(&proxy.call(), answer.clone());
-        assert_eq!(said(&proxy, ticket), expected, "{answer:?}");
+        assert_eq!(proxy.said(ticket), expected, "{answer:?}");
         // What was learnt is remembered.
         assert_eq!(short(&proxy.decide(by("a"))), expected, "{answer:?} again");
         assert_eq!(proxy.made(), 1);
@@ -224,7 +178,7 @@ fn a_refused_pair_is_remembered_by_every_worker_for_a_while() {
     proxy.reply(401, "");
     for worker in [0, 1] {
         let ticket = proxy.ask(worker, by("a"));
-        assert_eq!(said(&proxy, ticket), "401 exchange_refused");
+        assert_eq!(proxy.said(ticket), "401 exchange_refused");
         let challenge = challenges(&proxy.verdict(ticket).unwrap());
         assert_eq!(challenge, ["ApiKey realm=\"api\""]);
     }
@@ -232,7 +186,7 @@ fn a_refused_pair_is_remembered_by_every_worker_for_a_while() {
     let ticket = proxy.ask(1, by("a"));
     assert_eq!(proxy.made(), 2);
     proxy.reply(200, &token("one", 60));
-    assert_eq!(said(&proxy, ticket), "ok");
+    assert_eq!(proxy.said(ticket), "ok");
 }
 
 #[test]
@@ -256,7 +210,7 @@ fn a_worker_that_dies_with_the_lease_is_replaced_after_its_end() {
     proxy.answer(&call, reply(200, &token("two", 60)));
     proxy.pass(seconds(1));
     for ticket in waiting {
-        assert_eq!(said(&proxy, ticket), "ok");
+        assert_eq!(proxy.said(ticket), "ok");
     }
     assert_eq!(proxy.made(), 2);
 }
@@ -272,9 +226,9 @@ fn nobody_waits_for_ever_where_no_call_is_answered() {
     proxy.pass(seconds(14));
     for ticket in [last, heir] {
         assert!(
-            said(&proxy, ticket).starts_with("503"),
+            proxy.said(ticket).starts_with("503"),
             "{}",
-            said(&proxy, ticket)
+            proxy.said(ticket)
         );
     }
 }
@@ -285,14 +239,14 @@ fn a_lost_call_ends_after_its_deadline() {
     let ticket = proxy.ask(0, by("a"));
     let call = proxy.call();
     proxy.pass(seconds(4));
-    assert_eq!(said(&proxy, ticket), "waits");
+    assert_eq!(proxy.said(ticket), "waits");
     proxy.pass(seconds(1));
-    assert_eq!(said(&proxy, ticket), "503 exchange_unavailable after 1");
+    assert_eq!(proxy.said(ticket), "503 exchange_unavailable after 1");
     // An answer that comes at last is nobody's.
     proxy.answer(&call, reply(200, &token("one", 60)));
     proxy.pass(seconds(2));
     let ticket = proxy.ask(0, by("a"));
-    assert_eq!(said(&proxy, ticket), "waits");
+    assert_eq!(proxy.said(ticket), "waits");
     proxy.reply(200, &token("two", 60));
     assert_eq!(bearer(&proxy.verdict(ticket).unwrap()), "Bearer two");
 }
@@ -314,12 +268,12 @@ fn a_call_that_cannot_start_is_a_failure_at_once() {
     let proxy = Proxy::new(1, POLICY);
     proxy.world.reachable.set(false);
     let ticket = proxy.ask(0, by("a"));
-    assert_eq!(said(&proxy, ticket), "503 exchange_unavailable after 1");
+    assert_eq!(proxy.said(ticket), "503 exchange_unavailable after 1");
     proxy.world.reachable.set(true);
     proxy.jump(seconds(1));
     let ticket = proxy.ask(0, by("a"));
     proxy.reply(200, &token("one", 60));
-    assert_eq!(said(&proxy, ticket), "ok");
+    assert_eq!(proxy.said(ticket), "ok");
 }
 
 #[test]
@@ -331,75 +285,13 @@ fn more_waiting_requests_than_the_bound_are_refused() {
     let proxy = Proxy::new(1, &policy);
     let waiting: Vec<_> = (0..4096).map(|_| proxy.ask(0, by("a"))).collect();
     let over = proxy.ask(0, by("a"));
-    assert_eq!(said(&proxy, over), "529 overloaded after 1");
+    assert_eq!(proxy.said(over), "529 overloaded after 1");
     proxy.reply(200, &token("one", 3600));
-    assert!(waiting.iter().all(|ticket| said(&proxy, *ticket) == "ok"));
-    assert_eq!(said(&proxy, proxy.ask(0, by("a"))), "ok");
+    assert!(waiting.iter().all(|ticket| proxy.said(*ticket) == "ok"));
+    assert_eq!(proxy.said(proxy.ask(0, by("a"))), "ok");
     // The places are free again.
     let other = proxy.ask(0, by("b"));
-    assert_eq!(said(&proxy, other), "waits");
-}
-
-#[test]
-fn a_token_near_its_end_serves_while_one_worker_refreshes_it() {
-    let proxy = holding(4, POLICY, 600);
-    for worker in 0..4 {
-        assert_eq!(said(&proxy, proxy.ask(worker, by("a"))), "ok");
-    }
-    // refresh_before is 60 s.
-    proxy.jump(seconds(539));
-    assert_eq!(said(&proxy, proxy.ask(0, by("a"))), "ok");
-    assert_eq!(proxy.made(), 1);
-    proxy.jump(seconds(1));
-    for number in 0..40 {
-        let ticket = proxy.ask(number % 4, by("a"));
-        assert_eq!(bearer(&proxy.verdict(ticket).unwrap()), "Bearer one");
-    }
-    assert_eq!(proxy.made(), 2);
-    proxy.reply(200, &token("two", 600));
-    // The others keep the old one until they look at the board again.
-    proxy.jump(seconds(5));
-    for worker in 0..4 {
-        let ticket = proxy.ask(worker, by("a"));
-        assert_eq!(
-            bearer(&proxy.verdict(ticket).unwrap()),
-            "Bearer two",
-            "{worker}"
-        );
-    }
-    assert_eq!(proxy.made(), 2);
-}
-
-#[test]
-fn a_refresh_begins_at_half_of_a_short_life() {
-    let proxy = holding(1, POLICY, 10);
-    proxy.jump(seconds(4));
-    proxy.decide(by("a"));
-    assert_eq!(proxy.made(), 1);
-    proxy.jump(seconds(1));
-    proxy.decide(by("a"));
-    assert_eq!(proxy.made(), 2);
-}
-
-/// Runs a test for every number of reads that a worker did before another one's writes.
-fn interleaved(test: impl Fn(&dyn Fn(&Proxy, Board))) {
-    for reads in 0..30 {
-        test(&|proxy, before| *proxy.world.past.borrow_mut() = Some((reads, before)));
-    }
-}
-
-#[test]
-fn two_workers_that_see_the_same_end_at_once_refresh_once() {
-    interleaved(|rewind| {
-        let proxy = holding(2, POLICY, 600);
-        assert_eq!(said(&proxy, proxy.ask(1, by("a"))), "ok");
-        proxy.jump(seconds(540));
-        let before = proxy.world.board.borrow().clone();
-        assert_eq!(said(&proxy, proxy.ask(1, by("a"))), "ok");
-        rewind(&proxy, before);
-        assert_eq!(said(&proxy, proxy.ask(0, by("a"))), "ok");
-        assert_eq!(proxy.made(), 2);
-    });
+    assert_eq!(proxy.said(other), "waits");
 }
 
 #[test]
@@ -419,94 +311,6 @@ fn two_workers_that_see_no_token_at_once_ask_once() {
 }
 
 #[test]
-fn while_the_endpoint_is_down_the_old_token_serves_to_its_end() {
-    for answer in [
-        Answer::Failed,
-        reply(500, ""),
-        reply(200, "{}"),
-        reply_after(429, 20),
-        reply_after(503, 20),
-    ] {
-        let proxy = holding(2, POLICY, 600);
-        assert_eq!(said(&proxy, proxy.ask(1, by("a"))), "ok");
-        proxy.jump(seconds(540));
-        for second in 0..60 {
-            for worker in [0, 1] {
-                let ticket = proxy.ask(worker, by("a"));
-                assert_eq!(said(&proxy, ticket), "ok", "{answer:?} {second}");
-            }
-            for call in proxy.calls() {
-                proxy.answer(&call, answer.clone());
-            }
-            proxy.pass(seconds(1));
-        }
-        // Not every second either: the endpoint has trouble enough.
-        assert!(proxy.made() <= 17, "{answer:?}: {} calls", proxy.made());
-        let ticket = proxy.ask(0, by("a"));
-        assert_ne!(said(&proxy, ticket), "ok", "{answer:?}");
-    }
-}
-
-#[test]
-fn a_pair_that_is_refused_at_its_refresh_loses_its_token() {
-    let proxy = holding(2, POLICY, 600);
-    proxy.ask(1, by("a"));
-    proxy.jump(seconds(540));
-    proxy.ask(0, by("a"));
-    proxy.reply(401, "");
-    assert_eq!(short(&proxy.decide(by("a"))), "401 exchange_refused");
-    // The other worker knows no later than when a refresh would have ended.
-    let other = proxy.ask(1, by("a"));
-    assert_eq!(said(&proxy, other), "401 exchange_refused");
-}
-
-#[test]
-fn an_endpoint_that_wants_peace_gets_it_for_every_pair() {
-    for (answer, wait) in [
-        (reply_after(429, 30), 30),
-        (reply_after(429, 1), 1),
-        (reply(429, ""), 1),
-        (reply_after(503, 30), 30),
-    ] {
-        let proxy = holding(2, POLICY, 62);
-        proxy.ask(0, by("b"));
-        proxy.answer(&proxy.call(), answer.clone());
-        for worker in [0, 1] {
-            let told = said(&proxy, proxy.ask(worker, by("c")));
-            assert!(
-                told.ends_with(&format!(" after {wait}")),
-                "{answer:?}: {told}"
-            );
-            // Held tokens go on, and are not refreshed now either.
-            assert_eq!(said(&proxy, proxy.ask(worker, by("a"))), "ok");
-        }
-        assert_eq!(proxy.made(), 2, "{answer:?}");
-        proxy.jump(seconds(wait));
-        proxy.ask(1, by("c"));
-        assert_eq!(proxy.made(), 3, "{answer:?}");
-    }
-}
-
-#[test]
-fn a_pause_holds_refreshes_back_too() {
-    let proxy = holding(2, POLICY, 600);
-    proxy.ask(1, by("a"));
-    proxy.jump(seconds(540));
-    proxy.ask(0, by("b"));
-    proxy.answer(&proxy.call(), reply_after(429, 30));
-    for _ in 0..29 {
-        for worker in [0, 1] {
-            assert_eq!(said(&proxy, proxy.ask(worker, by("a"))), "ok");
-        }
-        proxy.pass(seconds(1));
-    }
-    assert_eq!(proxy.made(), 2);
-    proxy.pass(seconds(1));
-    assert_eq!(said(&proxy, proxy.ask(0, by("a"))), "ok");
-    assert_eq!(proxy.made(), 3);
-}
-
-#[test]
 fn a_board_that_cannot_be_written_hangs_nobody() {
     let proxy = Proxy::new(2, POLICY);
     proxy.world.writable.set(false);
@@ -517,7 +321,7 @@ fn a_board_that_cannot_be_written_hangs_nobody() {
             proxy.answer(&call, reply(200, &token("one", 60)));
         }
     }
-    assert_ne!(said(&proxy, ticket), "waits");
+    assert_ne!(proxy.said(ticket), "waits");
 }
 
 #[test]
@@ -529,9 +333,9 @@ fn without_a_board_every_worker_goes_on_by_itself() {
         let tickets = [proxy.ask(worker, by("a")), proxy.ask(worker, by("a"))];
         proxy.reply(200, &token("one", 600));
         for ticket in tickets {
-            assert_eq!(said(&proxy, ticket), "ok");
+            assert_eq!(proxy.said(ticket), "ok");
         }
-        assert_eq!(said(&proxy, proxy.ask(worker, by("a"))), "ok");
+        assert_eq!(proxy.said(proxy.ask(worker, by("a"))), "ok");
     }
     assert_eq!(proxy.made(), 2);
 }
@@ -552,7 +356,7 @@ fn garbage_on_the_board_is_no_token() {
     }
     drop(board);
     let ticket = proxy.ask(1, by("a"));
-    assert_eq!(said(&proxy, ticket), "waits");
+    assert_eq!(proxy.said(ticket), "waits");
     proxy.reply(200, &token("two", 600));
     assert_eq!(bearer(&proxy.verdict(ticket).unwrap()), "Bearer two");
 }
@@ -566,7 +370,7 @@ fn a_clock_at_its_end_panics_nowhere() {
         proxy.answer(&call, reply(200, &token("one", 60)));
     }
     proxy.tick();
-    assert_ne!(said(&proxy, ticket), "waits");
+    assert_ne!(proxy.said(ticket), "waits");
 }
 
 #[test]
@@ -596,7 +400,7 @@ rules:
         let request = get("/", &[("authorization", "Bearer the-callers")]);
         let ticket = proxy.ask(0, request.clone());
         proxy.answer(&proxy.call(), answer.clone());
-        assert_eq!(said(&proxy, ticket), expected);
+        assert_eq!(proxy.said(ticket), expected);
         let verdict = proxy.verdict(ticket).unwrap();
         assert!(challenges(&verdict).is_empty());
         if expected == "ok" {

@@ -261,3 +261,6 @@ impl Failure {
         Failure::ALL.get(usize::try_from(code).ok()?).copied()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! non-zero version must be the stored one, and nothing is ever deleted.
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
+pub mod exchange;
 pub mod jwt;
 
 use doorward_core::engine::{Decision, Engine};
@@ -13,6 +14,7 @@ use doorward_core::http::{Forward, Headers, Reply, Request, Verdict};
 use doorward_core::jose::HostVerifier;
 use doorward_core::observe::Event;
 use doorward_core::policy;
+use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -221,6 +223,12 @@ impl Proxy {
         self.verdicts.borrow().get(&ticket).cloned()
     }
 
+    /// The verdict on a request in short, see [`short`]; `waits` without one.
+    pub fn said(&self, ticket: Ticket) -> String {
+        self.verdict(ticket)
+            .map_or_else(|| "waits".to_owned(), |verdict| short(&verdict))
+    }
+
     /// Asks and takes the verdict, which must come without waiting.
     pub fn decide(&self, request: Request) -> Verdict {
         let ticket = self.ask(0, request);
@@ -279,12 +287,20 @@ impl Proxy {
 
     /// Answers a call.
     pub fn answer(&self, call: &Pending, answer: Answer) {
-        self.world
-            .calls
-            .borrow_mut()
-            .retain(|other| other.id != call.id);
-        self.workers[call.worker].answer(call.id, answer);
+        self.deliver(call, answer);
         self.turn(call.worker);
+    }
+
+    /// Answers a call, for tests that take the verdicts from the engine themselves.
+    pub fn answer_raw(&self, call: &Pending, answer: Answer) -> Vec<(u32, Verdict)> {
+        self.deliver(call, answer);
+        self.workers[call.worker].turn()
+    }
+
+    fn deliver(&self, call: &Pending, answer: Answer) {
+        let mut calls = self.world.calls.borrow_mut();
+        calls.retain(|other| other.id != call.id);
+        self.workers[call.worker].answer(call.id, answer);
     }
 
     /// Answers the one call that waits.
@@ -412,6 +428,12 @@ pub fn values(head: &[(String, String)], name: &str) -> Vec<String> {
         .filter(|(other, _)| other.eq_ignore_ascii_case(name))
         .map(|(_, value)| value.clone())
         .collect()
+}
+
+/// The SHA-256 of a text in hex.
+pub fn digest(text: &str) -> String {
+    let digest = Sha256::digest(text);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub fn seconds(seconds: u64) -> Duration {
