@@ -1,6 +1,14 @@
 //! Fetched key sets over several workers: first fetched, kept, refreshed, fetched anew for an
 //! unknown `kid`, lost.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that can't go on stops"
+)]
+
 mod support;
 
 use doorward_core::host::Answer;

@@ -1,5 +1,13 @@
 //! The life of an exchanged token over several workers: asked for once, shared, refused, lost.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that can't go on stops"
+)]
+
 mod support;
 
 use base64::Engine as _;

@@ -4,6 +4,13 @@
 //! The board behaves as Envoy's shared data does: inserting a new key ignores the version, a
 //! non-zero version must be the stored one, and nothing is ever deleted.
 #![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that can't go on stops"
+)]
 
 pub mod exchange;
 pub mod jwt;
