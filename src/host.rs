@@ -1,5 +1,6 @@
 //! The core's host over this proxy.
 
+use crate::envoy::Verifier;
 use crate::hostcalls;
 use doorward_core::host::{Call, DispatchError, Host, Level, Shared};
 use doorward_core::jose::HostVerifier;
@@ -18,6 +19,8 @@ pub struct ProxyHost {
     /// Whether a message is on its way already.
     woken: Cell<bool>,
     counters: RefCell<BTreeMap<Event, u32>>,
+    /// The proxy's own signature check.
+    pub verifier: Verifier,
 }
 
 impl ProxyHost {
@@ -30,6 +33,7 @@ impl ProxyHost {
             queue: hostcalls::register_queue(&format!("doorward/1/wake/{name}")).ok(),
             woken: Cell::new(false),
             counters: RefCell::default(),
+            verifier: Verifier::default(),
         }
     }
 
@@ -43,8 +47,14 @@ impl ProxyHost {
 }
 
 impl HostVerifier for ProxyHost {
-    fn verify_signature(&self, _: &str, _: &[u8], _: &[u8], _: &[u8]) -> Option<bool> {
-        None
+    fn verify_signature(
+        &self,
+        hash: &str,
+        spki_der: &[u8],
+        signature: &[u8],
+        text: &[u8],
+    ) -> Option<bool> {
+        self.verifier.verify(hash, spki_der, signature, text)
     }
 }
 

@@ -88,6 +88,14 @@ unsafe extern "C" {
     fn proxy_set_effective_context(id: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, metric: *mut u32) -> u32;
     fn proxy_increment_metric(metric: u32, offset: i64) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        argument: *const u8,
+        argument_size: usize,
+        result: *mut *mut u8,
+        result_size: *mut usize,
+    ) -> u32;
 }
 
 fn checked(status: u32) -> Result<(), Refused> {
@@ -247,6 +255,22 @@ pub fn define_counter(name: &str) -> Result<u32, Refused> {
 pub fn increment(metric: u32) {
     // SAFETY: no pointers. A counter that can't be raised changes no decision.
     unsafe { proxy_increment_metric(metric, 1) };
+}
+
+/// Calls a function of the proxy's own; Kong's engine traps on one that it doesn't know.
+pub fn call_foreign_function(name: &str, argument: &[u8]) -> Result<Vec<u8>, Refused> {
+    // SAFETY: pointers and lengths are of a live string, a live slice and of live locals of
+    // `taken`.
+    taken(|data, size| unsafe {
+        proxy_call_foreign_function(
+            name.as_ptr(),
+            name.len(),
+            argument.as_ptr(),
+            argument.len(),
+            data,
+            size,
+        )
+    })
 }
 
 /// The layout in which a map is handed over: see `doorward_core::http::Headers::from_wire`.

@@ -5,6 +5,7 @@
 //!   requests that wait for them.
 //! - `request`: one HTTP request: its head in, a verdict out.
 //! - `host`: the core's [`doorward_core::host::Host`] over this proxy.
+//! - `envoy`: what Envoy does for a filter beyond the ABI.
 //! - `hostcalls`: the proxy's functions, each with its status. The SDK's wrappers panic on
 //!   statuses that they don't expect and on header bytes that are no UTF-8, so only
 //!   dispatching goes through the SDK, which must know the calls whose answers it delivers.
@@ -14,6 +15,7 @@
     reason = "the SDK's macro writes an exported function without any"
 )]
 
+mod envoy;
 mod host;
 mod hostcalls;
 mod request;

@@ -39,13 +39,15 @@ impl RequestContext {
         }
     }
 
-    fn decide(&self, engine: &Engine<ProxyHost>) -> Stage {
+    fn decide(&self, engine: &Engine<ProxyHost>, count: usize) -> Stage {
         let headers = hostcalls::header_pairs(HeaderMap::Request)
             .ok()
             .and_then(Headers::from_wire);
-        let Some(headers) = headers else {
-            return refuse_unread(431, "header_forbidden");
+        // Some hosts show fewer pairs than they send on: what isn't seen can't be judged.
+        let Some(headers) = headers.filter(|headers| headers.len() >= count) else {
+            return refuse_unread(400, "header_forbidden");
         };
+        engine.gateway().host.verifier.test();
         let request = Request {
             headers,
             source_address: engine
@@ -82,10 +84,10 @@ impl Context for RequestContext {
 }
 
 impl HttpContext for RequestContext {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+    fn on_http_request_headers(&mut self, count: usize, _: bool) -> Action {
         let engine = self.shared.engine.borrow().clone();
         let stage = match engine {
-            Some(engine) => self.decide(&engine),
+            Some(engine) => self.decide(&engine, count),
             None => refuse_unread(503, "internal"),
         };
         self.stage.set(stage);
@@ -141,8 +143,8 @@ fn answer(reply: &Reply) -> Stage {
     answered(sent)
 }
 
-/// Refuses a request that could not even be read.
-fn refuse_unread(status: u16, reason: &str) -> Stage {
+/// Refuses a request about which nothing can be said but that.
+pub fn refuse_unread(status: u16, reason: &str) -> Stage {
     answered(hostcalls::send_local_response(
         status,
         &details(reason),

@@ -2,7 +2,7 @@
 
 use crate::host::{ProxyHost, log};
 use crate::hostcalls::{self, Buffer, HeaderMap};
-use crate::request::{RequestContext, Stage, apply};
+use crate::request::{RequestContext, Stage, apply, refuse_unread};
 use doorward_core::engine::Engine;
 use doorward_core::host::{Answer, Level};
 use doorward_core::http::Headers;
@@ -62,12 +62,23 @@ impl Root {
             }
             stage.set(apply(&verdict));
             if stage.get() == Stage::Passed && hostcalls::continue_request().is_err() {
-                log(Level::Error, "a request that was allowed could not go on");
+                stage.set(refuse_unread(503, "internal"));
             }
         }
         // The next calls are this context's own again; it exists, so this can't fail.
         let _ = hostcalls::set_effective_context(self.id);
         self.set_tick(if engine.is_busy() { BUSY_TICK } else { TICK });
+    }
+
+    /// Answers every request that waits for an engine which is about to go.
+    fn refuse_waiting(&self) {
+        let waiting = std::mem::take(&mut *self.shared.waiting.borrow_mut());
+        for (id, stage) in waiting {
+            if hostcalls::set_effective_context(id).is_ok() {
+                stage.set(refuse_unread(503, "internal"));
+            }
+        }
+        let _ = hostcalls::set_effective_context(self.id);
     }
 
     fn set_tick(&self, period: u32) {
@@ -95,6 +106,7 @@ impl RootContext for Root {
         };
         match policy::load(&configuration, &|name| std::env::var(name).ok()) {
             Ok(policy) => {
+                self.refuse_waiting();
                 let engine = Engine::new(ProxyHost::new(), policy);
                 *self.shared.engine.borrow_mut() = Some(Rc::new(engine));
                 // Calls made now would find clusters that aren't ready: the first tick does.

@@ -6,16 +6,19 @@
 //! half of one.
 
 use crate::authenticate::{Identity, Need, Stop, authenticate, exchanged};
+use crate::authorize::Limit;
 use crate::engine::Gateway;
-use crate::expression::{Expression, Scope};
+use crate::expression::Scope;
 use crate::host::{Host, Level};
 use crate::http::{Forward, Refusal, Request, Verdict};
+use crate::lookup::Outcome;
 use crate::observe::Event;
 use crate::policy::{Authenticate, Authorization, HeaderValue, Rule, reserved_name};
 use crate::reply::{ErrorFormat, Reason};
 use crate::route::Target;
 use crate::tokens::{Failed, Held, Pair};
 use crate::variables;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -41,20 +44,56 @@ pub struct Context<'d, H> {
 
 /// What was asked for one request, and what came of it.
 #[derive(Debug, Default)]
-pub struct Answers(Vec<(Need, Option<Result<Rc<Held>, Failed>>)>);
+pub struct Answers {
+    asked: Vec<(Need, Told)>,
+    /// Whether the request was counted against its limit: the story is told more than once,
+    /// but the request came once.
+    counted: Cell<bool>,
+}
+
+/// What came of asking.
+#[derive(Debug, Clone)]
+enum Told {
+    /// Whatever it was is in its place now.
+    Done,
+    /// A token, or why there is none.
+    Token(Result<Rc<Held>, Failed>),
+    /// What the database said.
+    Lookup(Outcome),
+}
 
 impl Answers {
     /// Whether this was asked.
     pub fn has(&self, need: &Need) -> bool {
-        self.0.iter().any(|(asked, _)| asked == need)
+        self.asked.iter().any(|(asked, _)| asked == need)
     }
 
     /// What came of asking for a token.
     pub fn token(&self, exchange: usize, pair: &Pair) -> Option<Result<Rc<Held>, Failed>> {
-        self.0.iter().find_map(|(asked, outcome)| match asked {
-            Need::Token(index, owner) if *index == exchange && owner == pair => outcome.clone(),
-            _ => None,
-        })
+        self.asked
+            .iter()
+            .find_map(|(asked, told)| match (asked, told) {
+                (Need::Token(index, owner), Told::Token(outcome))
+                    if *index == exchange && owner == pair =>
+                {
+                    Some(outcome.clone())
+                }
+                _ => None,
+            })
+    }
+
+    /// What came of asking the database.
+    pub fn lookup(&self, authenticator: usize, url: &str) -> Option<Outcome> {
+        self.asked
+            .iter()
+            .find_map(|(asked, told)| match (asked, told) {
+                (Need::Lookup(index, asked), Told::Lookup(outcome))
+                    if *index == authenticator && asked == url =>
+                {
+                    Some(outcome.clone())
+                }
+                _ => None,
+            })
     }
 }
 
@@ -72,16 +111,16 @@ pub struct Plan {
 pub fn decide<H: Host + 'static>(
     gateway: &Rc<Gateway<H>>,
     request: Request,
-) -> Result<Verdict, Plan> {
+) -> Result<Verdict, Box<Plan>> {
     let answers = Answers::default();
     match attempt(gateway, &request, &answers) {
         Ok(verdict) => Ok(verdict),
-        Err((rule, need)) => Err(Plan {
+        Err((rule, need)) => Err(Box::new(Plan {
             request,
             rule,
             answers,
             need,
-        }),
+        })),
     }
 }
 
@@ -90,14 +129,14 @@ impl Plan {
     pub async fn resume<H: Host + 'static>(self, gateway: &Rc<Gateway<H>>) -> Verdict {
         let mut plan = self;
         loop {
-            let outcome = ask(gateway, &plan.need).await;
-            plan.answers.0.push((plan.need, outcome));
+            let told = ask(gateway, &plan.need).await;
+            plan.answers.asked.push((plan.need, told));
             plan.need = match attempt(gateway, &plan.request, &plan.answers) {
                 Ok(verdict) => return verdict,
                 Err((_, need)) => need,
             };
             // Each need is met once, so this ends by itself; the bound makes it certain.
-            if plan.answers.has(&plan.need) || plan.answers.0.len() >= MAX_ANSWERS {
+            if plan.answers.has(&plan.need) || plan.answers.asked.len() >= MAX_ANSWERS {
                 return plan.refuse(gateway, Refusal::of(Reason::Internal));
             }
         }
@@ -112,16 +151,18 @@ impl Plan {
     }
 }
 
-async fn ask<H: Host + 'static>(
-    gateway: &Rc<Gateway<H>>,
-    need: &Need,
-) -> Option<Result<Rc<Held>, Failed>> {
+async fn ask<H: Host + 'static>(gateway: &Rc<Gateway<H>>, need: &Need) -> Told {
     match need {
         Need::Keys(remote) => gateway.fetch_keys(*remote).await,
-        Need::FreshKeys(remote) => gateway.refetch_keys(*remote).await,
-        Need::Token(exchange, pair) => return Some(gateway.obtain_token(*exchange, pair).await),
+        Need::FreshKeys(remote, kid) => gateway.refetch_keys(*remote, kid).await,
+        Need::Token(exchange, pair) => {
+            return Told::Token(gateway.obtain_token(*exchange, pair).await);
+        }
+        Need::Lookup(authenticator, url) => {
+            return Told::Lookup(gateway.look_up(*authenticator, url).await);
+        }
     }
-    None
+    Told::Done
 }
 
 /// The story. What must be asked first comes with the index of the rule.
@@ -158,6 +199,10 @@ fn attempt<H: Host + 'static>(
     };
     match judge(&context, rule) {
         Ok(forward) => Ok(allow(gateway, forward)),
+        Err(Stop::Refuse(refusal)) if rule.shadow => {
+            shadow(gateway, index, &refusal);
+            Ok(allow(gateway, without_identity(gateway, request, &target)))
+        }
         Err(Stop::Refuse(refusal)) => {
             Ok(refuse(gateway, request, &rule.errors, Some(index), refusal))
         }
@@ -169,9 +214,41 @@ fn attempt<H: Host + 'static>(
 fn judge<H: Host + 'static>(context: &Context<'_, H>, rule: &Rule) -> Result<Forward, Stop> {
     rule.authorize
         .check_network(context.request.source_address.as_deref())?;
+    // Built once for all of the rule's expressions, and not at all where there is none.
+    let mut scope = Scope::new();
+    variables::of_request(context, rule.uses, &mut scope);
+    let forward = judge_caller(context, rule, &mut scope);
+    if let (Some(limit), Err(Stop::Refuse(refusal))) = (&rule.limit, &forward)
+        && refusal.is_callers_fault()
+    {
+        limit.failed(context, &scope);
+    }
+    forward
+}
+
+fn judge_caller<H: Host + 'static>(
+    context: &Context<'_, H>,
+    rule: &Rule,
+    scope: &mut Scope,
+) -> Result<Forward, Stop> {
+    let limit = rule.limit.as_ref();
+    if let Some(limit) = limit.filter(|limit| !limit.needs_client()) {
+        count(context, limit, scope)?;
+    }
     let identity = authenticate(context, &rule.authenticate)?;
-    rule.authorize.check(context, &identity)?;
-    forward(context, rule, &identity)
+    identity.set_variables(rule.uses, scope);
+    if let Some(limit) = limit.filter(|limit| limit.needs_client()) {
+        count(context, limit, scope)?;
+    }
+    rule.authorize.check(context, &identity, scope)?;
+    forward(context, rule, &identity, scope)
+}
+
+fn count<H: Host>(context: &Context<'_, H>, limit: &Limit, scope: &Scope) -> Result<(), Refusal> {
+    match context.answers.counted.replace(true) {
+        true => Ok(()),
+        false => limit.enter(context, scope),
+    }
 }
 
 /// The head that the upstream gets.
@@ -179,6 +256,7 @@ fn forward<H: Host + 'static>(
     context: &Context<'_, H>,
     rule: &Rule,
     identity: &Identity,
+    scope: &Scope,
 ) -> Result<Forward, Stop> {
     let Context {
         gateway,
@@ -222,8 +300,8 @@ fn forward<H: Host + 'static>(
         .iter()
         .filter(|_| rule.authenticate != Authenticate::Public);
     add_headers(
-        context,
         identity,
+        scope,
         identity_headers.chain(&rule.upstream.headers),
         &mut forward,
     )?;
@@ -261,31 +339,20 @@ fn set_path(forward: &mut Forward, path: &str, query: Option<&[u8]>) {
     forward.set.push((":path".to_owned(), target));
 }
 
-fn add_headers<'r, H: Host>(
-    context: &Context<'_, H>,
+fn add_headers<'r>(
     identity: &Identity,
-    headers: impl Iterator<Item = &'r (String, HeaderValue)> + Clone,
+    scope: &Scope,
+    headers: impl Iterator<Item = &'r (String, HeaderValue)>,
     forward: &mut Forward,
 ) -> Result<(), Refusal> {
-    let expressions = headers.clone().filter_map(|(_, value)| match value {
-        HeaderValue::Expression(expression) => Some(expression),
-        _ => None,
-    });
-    let mut scope = None;
-    let uses = variables::used(expressions);
     for (name, value) in headers {
         let text = match value {
             HeaderValue::ClientId => identity.client.as_ref().map(|client| client.id.to_string()),
             HeaderValue::Tenant => identity.tenant.as_deref().map(str::to_owned),
             HeaderValue::Scopes => Some(identity.scopes.join(" ")),
             HeaderValue::Expression(expression) => {
-                let scope = scope.get_or_insert_with(|| {
-                    let mut scope = Scope::new();
-                    variables::of_request(context, uses, &mut scope);
-                    identity.set_variables(uses, &mut scope);
-                    scope
-                });
-                header_text(expression, scope)
+                let text = expression.evaluate_text(scope).ok();
+                text.map(|text| text.to_string())
             }
         };
         // A header that says nothing is left out.
@@ -302,11 +369,6 @@ fn add_headers<'r, H: Host>(
         forward.set.push((name.clone(), text.into_bytes()));
     }
     Ok(())
-}
-
-fn header_text(expression: &Expression, scope: &Scope) -> Option<String> {
-    let text = expression.evaluate_text(scope).ok()?;
-    Some(text.to_string())
 }
 
 /// The gateway's own token for the upstream. That there is none is no fault of the caller's.
@@ -334,6 +396,16 @@ fn allow<H: Host>(gateway: &Gateway<H>, forward: Forward) -> Verdict {
     Verdict::Forward(forward)
 }
 
+/// Tells of a refusal that is not carried out.
+fn shadow<H: Host>(gateway: &Gateway<H>, rule: usize, refusal: &Refusal) {
+    gateway.host.count(Event::Shadowed(refusal.reason));
+    let reason = refusal.reason.name();
+    gateway.host.log(
+        Level::Debug,
+        &format!("shadowed: would be refused: reason {reason} rule rules[{rule}]"),
+    );
+}
+
 fn refuse<H: Host>(
     gateway: &Gateway<H>,
     request: &Request,
@@ -345,10 +417,12 @@ fn refuse<H: Host>(
     host.count(Event::Refused(refusal.reason));
     let reply = format.render(&refusal, request, || random_id(host));
     let rule = rule.map_or_else(|| "none".to_owned(), |rule| format!("rules[{rule}]"));
+    let note = refusal.note.as_deref().unwrap_or_default();
+    let colon = if note.is_empty() { "" } else { ": " };
     host.log(
         Level::Debug,
         &format!(
-            "refused: status {} reason {} rule {rule}",
+            "refused: status {} reason {} rule {rule}{colon}{note}",
             reply.status,
             refusal.reason.name()
         ),

@@ -9,6 +9,7 @@ use crate::decide::{Plan, decide};
 use crate::host::{Answer, Call, Host};
 use crate::http::{Refusal, Request, Verdict};
 use crate::keys::RemoteSets;
+use crate::lookup::Lookups;
 use crate::policy::Policy;
 use crate::reply::Reason;
 use crate::tokens::{Slots, Tokens};
@@ -34,6 +35,7 @@ pub struct Gateway<H> {
     pub policy: Policy,
     pub(crate) tokens: Tokens,
     pub(crate) keys: RemoteSets,
+    pub(crate) lookups: Lookups,
     calls: RefCell<Calls>,
     timers: RefCell<Vec<(Duration, oneshot::Sender<()>)>>,
     decided: RefCell<Vec<(u32, Verdict)>>,
@@ -70,8 +72,12 @@ impl<H: Host + 'static> Engine<H> {
         if !policy.exchanges.is_empty() || !policy.remotes.is_empty() {
             Slots(&host).create();
         }
+        for limit in policy.rules.iter().filter_map(|rule| rule.limit.as_ref()) {
+            limit.create(&host);
+        }
         let gateway = Rc::new(Gateway {
             keys: RemoteSets::new(policy.remotes.len()),
+            lookups: Lookups::default(),
             tokens: Tokens::default(),
             calls: RefCell::default(),
             timers: RefCell::default(),
@@ -204,7 +210,7 @@ impl<H: Host + 'static> Gateway<H> {
         self.host.wake();
     }
 
-    fn resume_later(self: &Rc<Self>, id: u32, plan: Plan) -> Decision {
+    fn resume_later(self: &Rc<Self>, id: u32, plan: Box<Plan>) -> Decision {
         if self.waiting.get() >= MAX_WAITING {
             return Decision::Now(plan.refuse(self, Refusal::for_now(Reason::Overloaded, 1)));
         }

@@ -15,6 +15,7 @@ pub mod host;
 pub mod http;
 pub mod jose;
 pub mod keys;
+pub mod lookup;
 pub mod observe;
 pub mod policy;
 pub mod reply;

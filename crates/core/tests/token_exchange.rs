@@ -72,7 +72,7 @@ fn the_request_to_the_endpoint_has_the_shape_that_the_policy_says() {
     ] {
         let url = "url: https://idp.example.com/token";
         let policy = POLICY.replace(
-            "    exchange:\n      cluster: idp\n      url: https://idp.example.com/token",
+            "    exchange:\n      cluster: idp\n      url: https://idp.example.com/token\n      retry: {attempts: 1}\n      breaker: {failures: 1000}",
             &format!("    exchange: {{cluster: idp, {}, {settings}}}", url.replace("https", "\"https") .replace("token", "token?x=y\"")),
         );
         let proxy = Proxy::new(1, &policy);
@@ -391,6 +391,7 @@ tokens:
       cluster: idp
       url: https://idp.example.com/token
       client: {id: gw, secret: gateway-secret}
+      retry: {attempts: 1}
 rules:
   - match: {path: /**}
     authenticate: none

@@ -39,6 +39,13 @@ pub(super) fn authenticate<H: Host + 'static>(
     let Some(key) = clients.find_key(&presented) else {
         return Err(refuse(Reason::ApiKeyUnknown));
     };
+    // From here on it is known whose key it is, which the operator may know too.
+    let refuse = |reason| {
+        let id = key.id.as_deref().unwrap_or("without id");
+        let client = clients.get(key.client).map_or("", |client| &client.id);
+        let note = format!("key {id} of client {client}");
+        Stop::from(authenticator.refuse(reason).noting(note))
+    };
     if key.revoked {
         return Err(refuse(Reason::ApiKeyRevoked));
     }

@@ -3,11 +3,14 @@
 use super::{Authenticator, ClientFacts, Identity, JwtAuthenticator, Need, Stop};
 use crate::credentials::{ExtractError, Source, extract, read_basic};
 use crate::decide::Context;
+use crate::expression::{Scope, Variable};
 use crate::host::Host;
 use crate::http::Refusal;
 use crate::jose::Claims;
+use crate::lookup::{self, Outcome};
 use crate::reply::Reason;
 use crate::tokens::{Failed, Failure, Held, Lookup, Pair, Verified};
+use crate::variables;
 use serde_json::Value;
 use std::rc::Rc;
 
@@ -22,6 +25,8 @@ pub struct ClientCredentials {
     pub verify: Option<usize>,
     /// The claim that must equal the id presented.
     pub client_claim: Option<String>,
+    /// What the database knows of the client.
+    pub lookup: Option<lookup::Lookup>,
 }
 
 /// Where a pair is.
@@ -40,6 +45,7 @@ pub enum PairSource {
 
 pub(super) fn authenticate<H: Host + 'static>(
     context: &Context<'_, H>,
+    index: usize,
     authenticator: &Authenticator,
     own: &ClientCredentials,
 ) -> Result<Identity, Stop> {
@@ -87,7 +93,45 @@ pub(super) fn authenticate<H: Host + 'static>(
         _ => Some(ClientFacts::of_id(&pair.id)),
     };
     identity.exchanged = Some(held);
+    if let Some(lookup) = &own.lookup {
+        identity.metadata = Some(looked_up(context, index, lookup, &identity)?);
+    }
     Ok(identity)
+}
+
+/// The database's word about a client, if it lets the client in.
+fn looked_up<H: Host + 'static>(
+    context: &Context<'_, H>,
+    index: usize,
+    lookup: &lookup::Lookup,
+    identity: &Identity,
+) -> Result<Rc<Value>, Stop> {
+    let unavailable = || Stop::from(Refusal::for_now(Reason::LookupUnavailable, 1));
+    let uses = variables::used([&lookup.url].into_iter().chain(&lookup.allow_if));
+    let mut scope = Scope::new();
+    variables::of_request(context, uses, &mut scope);
+    identity.set_variables(uses, &mut scope);
+    let url = lookup
+        .url
+        .evaluate_text(&scope)
+        .map_err(|_| unavailable())?;
+    let known = context.answers.lookup(index, &url);
+    let metadata = match known.or_else(|| context.gateway.known_lookup(index, &url)) {
+        Some(Outcome::Found(metadata)) => metadata,
+        Some(Outcome::Unknown) => return Err(Refusal::of(Reason::LookupUnknown).into()),
+        Some(Outcome::Unavailable) => return Err(unavailable()),
+        None => return Err(Stop::Need(Need::Lookup(index, url.to_string()))),
+    };
+    if let Some(condition) = &lookup.allow_if {
+        scope.set(
+            Variable::Metadata,
+            crate::expression::Value::from_json(&metadata),
+        );
+        if !condition.evaluate_condition(&scope).unwrap_or(false) {
+            return Err(Refusal::of(Reason::LookupDenied).into());
+        }
+    }
+    Ok(metadata)
 }
 
 /// The pair in a request; `None` where a part is missing.

@@ -29,7 +29,7 @@ fn one<H: Host + 'static>(context: &Context<'_, H>, index: usize) -> Result<Iden
         Authenticator::Jwt(own) => jwt::authenticate(context, authenticator, own),
         Authenticator::ApiKey(own) => api_key::authenticate(context, authenticator, own),
         Authenticator::ClientCredentials(own) => {
-            client_credentials::authenticate(context, authenticator, own)
+            client_credentials::authenticate(context, index, authenticator, own)
         }
     }
 }

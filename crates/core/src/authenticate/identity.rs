@@ -17,6 +17,8 @@ pub struct Identity {
     pub scopes: Rc<[String]>,
     /// The token's claims.
     pub claims: Option<Rc<Claims>>,
+    /// What a look-up told: a JSON object.
+    pub metadata: Option<Rc<serde_json::Value>>,
     /// Whether a token (jwt, client_credentials) told it.
     pub is_token: bool,
     /// The token that the caller's pair was exchanged for.
@@ -73,8 +75,8 @@ impl ClientFacts {
 }
 
 impl Identity {
-    /// Sets those of `client`, `claims`, `tenant` and `scopes` that are used; what isn't
-    /// known stays empty.
+    /// Sets those of `client`, `claims`, `tenant`, `scopes` and `metadata` that are used;
+    /// what isn't known stays empty.
     pub fn set_variables(&self, uses: VariableSet, scope: &mut Scope) {
         if uses.contains(Variable::Client) {
             let client = self.client.as_ref();
@@ -107,6 +109,11 @@ impl Identity {
             let members = claims.as_map().iter();
             let values = members.map(|(name, value)| (name.as_str(), Value::from_json(value)));
             scope.set(Variable::Claims, Value::map(values));
+        }
+        if uses.contains(Variable::Metadata)
+            && let Some(metadata) = &self.metadata
+        {
+            scope.set(Variable::Metadata, Value::from_json(metadata));
         }
         if uses.contains(Variable::Tenant)
             && let Some(tenant) = &self.tenant

@@ -115,11 +115,12 @@ impl JwtAuthenticator {
             }
         }
         if !named && self.may_be_ours(compact) {
+            let kid = compact.kid().unwrap_or_default();
             for remote in &self.remotes {
-                let need = Need::FreshKeys(*remote);
+                let need = Need::FreshKeys(*remote, kid.to_owned());
                 // A set that isn't there was asked for above.
                 if gateway.keys(*remote).set.is_some()
-                    && gateway.may_refetch_keys(*remote)
+                    && gateway.may_refetch_keys(*remote, kid)
                     && !context.answers.has(&need)
                 {
                     return Err(Stop::Need(need));

@@ -41,10 +41,12 @@ pub enum Stop {
 pub enum Need {
     /// A key set that was never fetched, by its index in the policy.
     Keys(usize),
-    /// A key set anew, since a token names a key that isn't in it.
-    FreshKeys(usize),
+    /// A key set anew, since a token names a key (its `kid`, empty for none) that isn't in it.
+    FreshKeys(usize, String),
     /// A token for a pair, by the exchange's index in the policy.
     Token(usize, Pair),
+    /// The database's word, by the authenticator's index in the policy, at a URL.
+    Lookup(usize, String),
 }
 
 impl From<Refusal> for Stop {

@@ -1,12 +1,14 @@
 //! What a caller must be allowed, once it is known who calls.
 
+mod limit;
 mod networks;
 
+pub use limit::{Limit, Rate};
 pub use networks::{Network, contains};
 
 use crate::authenticate::Identity;
 use crate::decide::Context;
-use crate::expression::{Expression, Scope};
+use crate::expression::{Expression, Scope, VariableSet};
 use crate::http::Refusal;
 use crate::reply::Reason;
 use crate::variables;
@@ -48,34 +50,34 @@ impl Authorize {
         }
     }
 
-    /// Judges everything else.
-    pub fn check<H>(&self, context: &Context<'_, H>, identity: &Identity) -> Result<(), Refusal> {
+    /// What the conditions use.
+    pub fn uses(&self) -> VariableSet {
+        let bound = self.bind.iter().map(|(_, expression)| expression);
+        variables::used(bound.chain(&self.allow_if))
+    }
+
+    /// Judges everything else. `scope` holds what [`Authorize::uses`] tells.
+    pub fn check<H>(
+        &self,
+        context: &Context<'_, H>,
+        identity: &Identity,
+        scope: &Scope,
+    ) -> Result<(), Refusal> {
         self.scopes.check(&identity.scopes)?;
-        let expressions = || {
-            let bound = self.bind.iter().map(|(_, expression)| expression);
-            bound.chain(&self.allow_if)
-        };
-        if expressions().next().is_none() {
-            return Ok(());
-        }
-        let mut scope = Scope::new();
-        let uses = variables::used(expressions());
-        variables::of_request(context, uses, &mut scope);
-        identity.set_variables(uses, &mut scope);
         for (name, expression) in &self.bind {
             let value = context
                 .variables
                 .iter()
                 .find(|(variable, _)| variable == name)
                 .map(|(_, value)| value.as_str());
-            let bound = expression.evaluate_text(&scope);
+            let bound = expression.evaluate_text(scope);
             // An empty value binds nothing: it is what a missing claim would look like.
             if !bound.is_ok_and(|bound| !bound.is_empty() && Some(&*bound) == value) {
                 return Err(Refusal::of(Reason::BindingMismatch));
             }
         }
         match &self.allow_if {
-            Some(condition) if !condition.evaluate_condition(&scope).unwrap_or(false) => {
+            Some(condition) if !condition.evaluate_condition(scope).unwrap_or(false) => {
                 Err(Refusal::of(Reason::NotAllowed))
             }
             _ => Ok(()),

@@ -1,6 +1,6 @@
 //! What is to become of a request.
 
-use crate::reply::{Challenge, Reason};
+use crate::reply::{Challenge, EXCHANGE_LIMITED, RATE_LIMITED, Reason};
 
 /// What is to become of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Refusal {
     pub retry_after: Option<u64>,
     /// The scopes that would have sufficed (RFC 6750 §3.1).
     pub scopes: Vec<String>,
+    /// What the operator should know beside the reason, for the audit line; nothing secret.
+    pub note: Option<String>,
     /// How to authenticate instead; said with a 401.
     pub challenges: Vec<Challenge>,
 }
@@ -55,7 +57,22 @@ impl Refusal {
             reason,
             retry_after: None,
             scopes: Vec::new(),
+            note: None,
             challenges: Vec::new(),
+        }
+    }
+
+    /// Whether the caller did something wrong, which counts as a failure of theirs.
+    pub fn is_callers_fault(&self) -> bool {
+        let public = self.reason.public();
+        public.status < 500 && public != RATE_LIMITED && public != EXCHANGE_LIMITED
+    }
+
+    /// The same with a note for the operator.
+    pub fn noting(self, note: String) -> Refusal {
+        Refusal {
+            note: Some(note),
+            ..self
         }
     }
 

@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How long after a fetch for an unknown `kid` the next unknown one causes none.
-const COOLDOWN: Duration = Duration::from_secs(10);
+/// How long a worker's word to the others about a fetch counts.
+const FRESH: Duration = Duration::from_secs(10);
 /// How soon a fetch that failed is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 /// How long after a failure requests that need the set are refused without another try.
@@ -78,29 +78,34 @@ impl<H: Host + 'static> Gateway<H> {
             .is_some_and(|state| state.borrow().failed_until <= self.host.now())
     }
 
-    /// Whether a token with an unknown `kid` may cause a fetch now.
-    pub fn may_refetch_keys(&self, remote: usize) -> bool {
-        self.keys
-            .0
-            .get(remote)
-            .is_some_and(|state| state.borrow().quiet_until <= self.host.now())
+    /// Whether a token with this unknown `kid` (empty for none) may cause a fetch now.
+    pub fn may_refetch_keys(&self, remote: usize, kid: &str) -> bool {
+        let state = self.keys.0.get(remote);
+        state.is_some_and(|state| state.borrow().unknown.may_fetch(kid, self.host.now()))
     }
 
     /// Fetches a set because a token names a key that isn't in it: once in a while, and
     /// once for all workers.
-    pub fn refetch_keys(self: &Rc<Self>, remote: usize) -> Flight {
-        let Some(state) = self.keys.0.get(remote) else {
+    pub fn refetch_keys(self: &Rc<Self>, remote: usize, kid: &str) -> Flight {
+        let (Some(state), Some(settings)) =
+            (self.keys.0.get(remote), self.policy.remotes.get(remote))
+        else {
             return std::future::ready(()).boxed_local().shared();
         };
         if let Some(flight) = &state.borrow().refetch {
             return flight.clone();
         }
         let gateway = self.clone();
+        let kid = kid.to_owned();
+        let refresh = settings.refresh;
+        let before = state.borrow().generation;
         let flight = async move {
             gateway.refetch(remote).await;
             if let Some(state) = gateway.keys.0.get(remote) {
                 let mut state = state.borrow_mut();
-                state.quiet_until = gateway.host.now().saturating_add(COOLDOWN);
+                let changed = state.generation != before;
+                let now = gateway.host.now();
+                state.unknown.fetched(&kid, changed, refresh, now);
                 state.refetch = None;
             }
         }
@@ -138,7 +143,7 @@ impl<H: Host + 'static> Gateway<H> {
         }
         self.fetch_keys(remote).await;
         let now = self.host.now();
-        let end = now.saturating_add(COOLDOWN);
+        let end = now.saturating_add(FRESH);
         let slot = Slot::Token {
             token: digest(),
             refresh_at: end,
@@ -183,6 +188,7 @@ impl<H: Host + 'static> Gateway<H> {
                 state.set = Some(Rc::new(set));
                 state.digest = digest;
                 state.generation += 1;
+                state.unknown.changed();
             }
             Err(problem) => {
                 self.host.count(Event::KeysFailed);

@@ -3,5 +3,8 @@
 
 mod fetch;
 mod sets;
+mod unknown;
+
+pub use unknown::UnknownKids;
 
 pub use sets::{KeysState, RemoteKeys, RemoteSets};

@@ -1,5 +1,6 @@
 //! What one worker knows of the fetched key sets.
 
+use super::UnknownKids;
 use crate::jose::KeySet;
 use futures_util::future::{LocalBoxFuture, Shared};
 use std::cell::RefCell;
@@ -47,8 +48,8 @@ pub(super) struct SetState {
     pub due: Duration,
     /// Until when no request causes a fetch, since one just failed.
     pub failed_until: Duration,
-    /// Until when an unknown `kid` causes no fetch.
-    pub quiet_until: Duration,
+    /// How unknown `kid`s have fared.
+    pub unknown: UnknownKids,
     pub fetch: Option<Flight>,
     pub refetch: Option<Flight>,
 }
@@ -66,7 +67,7 @@ impl RemoteSets {
             fetched_at: Duration::ZERO,
             due: Duration::ZERO,
             failed_until: Duration::ZERO,
-            quiet_until: Duration::ZERO,
+            unknown: UnknownKids::default(),
             fetch: None,
             refetch: None,
         };

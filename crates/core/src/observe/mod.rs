@@ -15,6 +15,12 @@ pub enum Event {
     ExchangeFailed,
     /// A token endpoint refused the gateway's own pair: somebody should look at once.
     OwnPairRefused,
+    /// A client was looked up.
+    LookupCalled,
+    /// A look-up got no usable answer.
+    LookupFailed,
+    /// A request went on that a rule in shadow mode would have refused.
+    Shadowed(Reason),
     /// A key set was fetched.
     KeysFetched,
     /// A key set could not be fetched or used.
@@ -31,12 +37,15 @@ impl Event {
             Event::ExchangeCalled,
             Event::ExchangeFailed,
             Event::OwnPairRefused,
+            Event::LookupCalled,
+            Event::LookupFailed,
             Event::KeysFetched,
             Event::KeysFailed,
             Event::KeySkipped,
         ]
         .into_iter()
         .chain(Reason::ALL.iter().copied().map(Event::Refused))
+        .chain(Reason::ALL.iter().copied().map(Event::Shadowed))
     }
 
     /// The counter's name, for instance `doorward.refused.token_expired`.
@@ -47,6 +56,9 @@ impl Event {
             Event::ExchangeCalled => "exchange.called",
             Event::ExchangeFailed => "exchange.failed",
             Event::OwnPairRefused => "exchange.own_pair_refused",
+            Event::Shadowed(reason) => return format!("doorward.shadowed.{}", reason.name()),
+            Event::LookupCalled => "lookup.called",
+            Event::LookupFailed => "lookup.failed",
             Event::KeysFetched => "keys.fetched",
             Event::KeysFailed => "keys.failed",
             Event::KeySkipped => "keys.skipped",

@@ -8,12 +8,12 @@ mod compile;
 pub mod document;
 mod raw;
 
-pub use compile::load;
+pub use compile::{Url, absolute_url, load};
 
 use crate::authenticate::Authenticator;
-use crate::authorize::Authorize;
+use crate::authorize::{Authorize, Limit};
 use crate::credentials::{Clients, Kept, Places};
-use crate::expression::Expression;
+use crate::expression::{Expression, VariableSet};
 use crate::keys::RemoteKeys;
 use crate::reply::ErrorFormat;
 use crate::route::Router;
@@ -64,6 +64,12 @@ pub struct Rule {
     pub upstream: Upstream,
     /// How this rule's refusals look.
     pub errors: Rc<ErrorFormat>,
+    /// How often somebody may call.
+    pub limit: Option<Limit>,
+    /// Whether refusals are only counted.
+    pub shadow: bool,
+    /// What the rule's expressions use, so that it is built once and only where needed.
+    pub uses: VariableSet,
 }
 
 /// Who may call: authenticators by index.
@@ -113,6 +119,16 @@ pub enum HeaderValue {
     Scopes,
     /// Any other expression.
     Expression(Expression),
+}
+
+impl HeaderValue {
+    /// The expression, where there is one to evaluate.
+    pub fn expression(&self) -> Option<&Expression> {
+        match self {
+            HeaderValue::Expression(expression) => Some(expression),
+            HeaderValue::ClientId | HeaderValue::Tenant | HeaderValue::Scopes => None,
+        }
+    }
 }
 
 /// The form under which header names are compared where a caller must not set them: lower

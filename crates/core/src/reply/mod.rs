@@ -6,4 +6,4 @@ mod reason;
 
 pub use challenge::{Challenge, Scheme};
 pub use format::ErrorFormat;
-pub use reason::{PUBLIC_REASONS, PublicReason, Reason};
+pub use reason::{EXCHANGE_LIMITED, PUBLIC_REASONS, PublicReason, RATE_LIMITED, Reason};

@@ -154,6 +154,12 @@ reasons! {
         HeaderValue => NOT_ALLOWED, "header_value";
         /// The caller's address lies in none of `networks`.
         NetworkDenied => NETWORK_DENIED, "network_denied";
+        /// The database doesn't know the client.
+        LookupUnknown => LOOKUP_DENIED, "lookup_unknown";
+        /// The look-up's `allow_if` said no, or could not be evaluated.
+        LookupDenied => LOOKUP_DENIED, "lookup_denied";
+        /// More calls than `limit` allows.
+        RateLimited => RATE_LIMITED, "rate_limited";
         /// The token endpoint answered 429; its Retry-After is passed on.
         ExchangeLimited => EXCHANGE_LIMITED, "exchange_limited";
         /// The gateway's own pair was refused.
@@ -164,6 +170,10 @@ reasons! {
         ExchangeUnavailable => EXCHANGE_UNAVAILABLE, "exchange_unavailable";
         /// The token endpoint answered 200 with something that is no usable token.
         ExchangeReply => EXCHANGE_UNAVAILABLE, "exchange_reply";
+        /// The database can't be asked, or its answer is no JSON object.
+        LookupUnavailable => LOOKUP_UNAVAILABLE, "lookup_unavailable";
+        /// A call could not be counted against its limit.
+        LimitUncounted => OVERLOADED, "limit_uncounted";
         /// Too many requests wait for callouts.
         Overloaded => OVERLOADED, "overloaded";
         /// The filter is between two policies or could not do what it must: refused, never passed.

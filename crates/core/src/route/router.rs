@@ -4,29 +4,31 @@
 use super::{Pattern, Segment, Target};
 use std::collections::BTreeMap;
 
-/// Which requests a rule is about, beside its path.
+/// How many labels of a host are looked at; a name has at most 127 (RFC 1035 §2.3.4).
+const MAX_LABELS: usize = 127;
+
+/// Which requests a rule is about, beside its path and hosts.
 #[derive(Debug, Clone, Default)]
 struct Condition {
     pattern: Vec<Segment>,
     methods: Vec<String>,
-    hosts: Vec<HostPattern>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum HostPattern {
-    Exact(String),
-    /// The suffix with its leading dot.
-    Below(String),
+/// Rules whose pattern ends at one place, each list in the document's order.
+#[derive(Debug, Default)]
+struct Candidates {
+    any_host: Vec<usize>,
+    /// By a host's name, or by `.` and the suffix that it must have.
+    by_host: BTreeMap<String, Vec<usize>>,
 }
 
 #[derive(Debug, Default)]
 struct Node {
     literals: BTreeMap<String, Node>,
     variable: Option<Box<Node>>,
-    /// Rules whose pattern ends here, in order.
-    here: Vec<usize>,
-    /// Rules whose pattern ends here with `**`, in order.
-    below: Vec<usize>,
+    here: Candidates,
+    /// Of patterns that end here with `**`.
+    below: Candidates,
 }
 
 /// The compiled matcher: the first rule, in the document's order, that matches.
@@ -66,27 +68,17 @@ impl Router {
                 Segment::Variable(_) => node.variable.get_or_insert_default(),
             };
         }
-        let rules = if pattern.below {
+        let candidates = if pattern.below {
             &mut node.below
         } else {
             &mut node.here
         };
-        rules.push(index);
+        candidates.add(index, hosts);
         self.rules.push(Condition {
             pattern: pattern.segments.clone(),
             methods: methods
                 .iter()
                 .map(|method| method.to_ascii_uppercase())
-                .collect(),
-            hosts: hosts
-                .iter()
-                .map(|host| {
-                    let host = host.to_ascii_lowercase();
-                    match host.strip_prefix('*') {
-                        Some(suffix) => HostPattern::Below(suffix.to_owned()),
-                        None => HostPattern::Exact(host),
-                    }
-                })
                 .collect(),
         });
     }
@@ -158,18 +150,16 @@ impl Router {
         }
     }
 
-    fn choose(&self, candidates: &[usize], method: &str, host: &str, found: &mut Option<usize>) {
-        let first = candidates
-            .iter()
-            .copied()
-            .take_while(|rule| found.is_none_or(|best| *rule < best))
-            .find(|rule| {
-                self.rules
-                    .get(*rule)
-                    .is_some_and(|condition| condition.holds(method, host))
-            });
-        if first.is_some() {
-            *found = first;
+    fn choose(&self, candidates: &Candidates, method: &str, host: &str, found: &mut Option<usize>) {
+        for list in candidates.of_host(host) {
+            let first = list
+                .iter()
+                .copied()
+                .take_while(|rule| found.is_none_or(|best| *rule < best))
+                .find(|rule| self.rules.get(*rule).is_some_and(|rule| rule.takes(method)));
+            if first.is_some() {
+                *found = first;
+            }
         }
     }
 }
@@ -184,20 +174,42 @@ impl Node {
 }
 
 impl Condition {
-    fn holds(&self, method: &str, host: &str) -> bool {
-        (self.methods.is_empty() || self.methods.iter().any(|one| one == method))
-            && (self.hosts.is_empty() || self.hosts.iter().any(|one| one.matches(host)))
+    fn takes(&self, method: &str) -> bool {
+        self.methods.is_empty() || self.methods.iter().any(|one| one == method)
     }
 }
 
-impl HostPattern {
-    fn matches(&self, host: &str) -> bool {
-        match self {
-            HostPattern::Exact(name) => name == host,
-            HostPattern::Below(suffix) => host
-                .strip_suffix(suffix.as_str())
-                .is_some_and(|label| !label.is_empty()),
+impl Candidates {
+    fn add(&mut self, rule: usize, hosts: &[String]) {
+        if hosts.is_empty() {
+            self.any_host.push(rule);
         }
+        for host in hosts {
+            let host = host.to_ascii_lowercase();
+            let key = host.strip_prefix('*').unwrap_or(&host).to_owned();
+            self.by_host.entry(key).or_default().push(rule);
+        }
+    }
+
+    /// The lists that a host's rules may stand in: a few, however many hosts there are.
+    fn of_host<'c>(&'c self, host: &'c str) -> impl Iterator<Item = &'c Vec<usize>> {
+        // `*.example.com` needs a label before its dot, so the first byte never begins one.
+        let suffixes = host
+            .match_indices('.')
+            .filter(|(at, _)| *at > 0)
+            .take(MAX_LABELS)
+            .filter_map(move |(at, _)| host.get(at..));
+        // Names never begin with a dot, as suffixes do here.
+        let exact = Some(host).filter(|host| !host.starts_with('.'));
+        let named = exact
+            .into_iter()
+            .chain(suffixes)
+            .filter_map(|key| self.by_host.get(key));
+        std::iter::once(&self.any_host).chain(named)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.any_host.is_empty() && self.by_host.is_empty()
     }
 }
 
@@ -249,6 +261,7 @@ mod tests {
             ("PUT", "a.b.shop.example.com", "/orders/7", Some(1)),
             ("PUT", "shop.example.com", "/orders/7", None),
             ("PUT", "evilshop.example.com", "/orders/7", None),
+            ("PUT", ".shop.example.com", "/orders/7", None),
             ("GET", "x", "/orders", Some(2)),
             ("GET", "x", "/orders/", Some(2)),
             ("GET", "x", "/orders/a/b/c", Some(2)),
@@ -264,6 +277,22 @@ mod tests {
                 "{method} {host}{path}"
             );
         }
+    }
+
+    #[test]
+    fn thousands_of_hosts_on_one_path_each_find_their_rule() {
+        let hosts: Vec<String> = (0..5000)
+            .map(|number| format!("t{number}.example.com"))
+            .collect();
+        let mut router = Router::default();
+        let pattern = Pattern::parse("/orders/**").unwrap();
+        for host in &hosts {
+            router.add(&pattern, &[], std::slice::from_ref(host), false);
+        }
+        for (rule, host) in hosts.iter().enumerate() {
+            assert_eq!(find(&router, "GET", host, "/orders/7"), Some(rule));
+        }
+        assert_eq!(find(&router, "GET", "t5000.example.com", "/orders/7"), None);
     }
 
     #[test]

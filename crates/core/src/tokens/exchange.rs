@@ -1,6 +1,6 @@
 //! Asking a token endpoint for a token (RFC 6749 §4.4).
 
-use super::Pair;
+use super::{BreakerSettings, Pair, Retry};
 use crate::expression::{Expression, Scope, Value, Variable};
 use crate::host::Call;
 use crate::policy::document::Secret;
@@ -74,6 +74,10 @@ pub struct Exchange {
     pub default_lifetime: Duration,
     /// How long one call may take.
     pub timeout: Duration,
+    /// How often a failing endpoint is tried.
+    pub retry: Retry,
+    /// When a failing endpoint is left alone.
+    pub breaker: BreakerSettings,
     /// How long before its end a token is replaced.
     pub refresh_before: Duration,
     /// How long a refused pair is not asked about again.

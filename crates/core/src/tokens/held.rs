@@ -88,11 +88,13 @@ impl HeldTokens {
     }
 }
 
-/// Keys are SHA-256 digests: hashing them again would buy nothing.
+/// Hashes keys that are SHA-256 digests by their first bytes: hashing them again would buy
+/// nothing.
 #[derive(Clone, Copy)]
-struct ByPrefix;
+pub struct ByPrefix;
 
-struct Prefix(u64);
+/// See [`ByPrefix`].
+pub struct Prefix(u64);
 
 impl BuildHasher for ByPrefix {
     type Hasher = Prefix;

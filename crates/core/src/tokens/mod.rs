@@ -10,10 +10,12 @@ mod held;
 mod obtain;
 mod pair;
 mod reply;
+mod resilience;
 mod slots;
 
 pub use exchange::{ClientAuth, Exchange, Pointers};
-pub use held::{Held, HeldTokens, Verified};
+pub use held::{ByPrefix, Held, HeldTokens, Verified};
 pub use obtain::{Failed, Lookup, Tokens};
 pub use pair::{Pair, SlotKey};
+pub use resilience::{Breaker, BreakerSettings, Retry};
 pub use slots::{Failure, SLOTS, Slot, Slots};

@@ -2,9 +2,9 @@
 
 use super::reply::{self, ExchangeFailure, Obtained};
 use super::slots::{Failure, Slot, Slots};
-use super::{Exchange, Held, HeldTokens, Pair, SlotKey};
+use super::{Breaker, Exchange, Held, HeldTokens, Pair, SlotKey};
 use crate::engine::Gateway;
-use crate::host::{Answer, Host, Level};
+use crate::host::{Host, Level};
 use crate::observe::Event;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
@@ -47,6 +47,7 @@ type Flight = Shared<LocalBoxFuture<'static, Result<Rc<Held>, Failed>>>;
 pub struct Tokens {
     held: RefCell<HeldTokens>,
     flights: RefCell<BTreeMap<SlotKey, Flight>>,
+    breakers: RefCell<BTreeMap<usize, Breaker>>,
 }
 
 impl<H: Host + 'static> Gateway<H> {
@@ -148,26 +149,63 @@ impl<H: Host + 'static> Gateway<H> {
         if let Some(outcome) = self.wait_for_turn(exchange, settings, key).await {
             return outcome;
         }
-        let answer = match settings.call(pair) {
-            Ok(call) => {
-                self.host.count(Event::ExchangeCalled);
-                self.call(call).await
-            }
-            Err(_) => {
-                self.host.log(
-                    Level::Error,
-                    &format!(
-                        "tokens.{}: the request to the token endpoint could not be evaluated",
-                        settings.name
-                    ),
-                );
-                Answer::Failed
-            }
-        };
-        match reply::read(settings, &answer, self.host.now()) {
+        match self.ask_endpoint(exchange, settings, pair).await {
             Ok(obtained) => Ok(self.keep(settings, key, obtained)),
             Err(failure) => self.give_up(exchange, settings, key, failure),
         }
+    }
+
+    /// Asks until there is an answer that another try would not change.
+    async fn ask_endpoint(
+        &self,
+        exchange: usize,
+        settings: &Exchange,
+        pair: &Pair,
+    ) -> Result<Obtained, ExchangeFailure> {
+        let Ok(call) = settings.call(pair) else {
+            let name = &settings.name;
+            self.host.log(
+                Level::Error,
+                &format!("tokens.{name}: the request to the token endpoint could not be evaluated"),
+            );
+            return Err(ExchangeFailure::Unavailable(None));
+        };
+        let mut attempt = 1;
+        loop {
+            let entered = self.with_breaker(exchange, |breaker, now| {
+                let entered = breaker.enter(&settings.breaker, now);
+                entered.map_err(|until| until.saturating_sub(now))
+            });
+            if let Err(wait) = entered {
+                return Err(ExchangeFailure::Open(wait));
+            }
+            self.host.count(Event::ExchangeCalled);
+            let answer = self.call(call.clone()).await;
+            let outcome = reply::read(settings, &answer, self.host.now());
+            let failed = matches!(outcome, Err(ExchangeFailure::Unavailable(_)));
+            self.with_breaker(exchange, |breaker, now| {
+                breaker.leave(&settings.breaker, now, failed);
+            });
+            match outcome {
+                Err(ExchangeFailure::Unavailable(None)) if attempt < settings.retry.attempts => {
+                    let mut random = [0; 2];
+                    self.host.random(&mut random);
+                    let random = u16::from_le_bytes(random);
+                    self.sleep(settings.retry.wait(attempt, random)).await;
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn with_breaker<T>(
+        &self,
+        exchange: usize,
+        judge: impl FnOnce(&mut Breaker, Duration) -> T,
+    ) -> T {
+        let mut breakers = self.tokens.breakers.borrow_mut();
+        judge(breakers.entry(exchange).or_default(), self.host.now())
     }
 
     /// Waits until it is this worker's turn to ask; `Some` where another's asking, or what
@@ -178,7 +216,8 @@ impl<H: Host + 'static> Gateway<H> {
         settings: &Exchange,
         key: &SlotKey,
     ) -> Option<Result<Rc<Held>, Failed>> {
-        let call_ends = |now: Duration| now.saturating_add(settings.timeout).saturating_add(GRACE);
+        let longest = settings.retry.longest(settings.timeout);
+        let call_ends = |now: Duration| now.saturating_add(longest).saturating_add(GRACE);
         let mut owner = [0; 8];
         self.host.random(&mut owner);
         let owner = u64::from_le_bytes(owner);
@@ -262,6 +301,14 @@ impl<H: Host + 'static> Gateway<H> {
                 (Failure::Unavailable, Duration::from_secs(seconds.max(1)))
             }
             ExchangeFailure::Unavailable(None) => (Failure::Unavailable, PAUSE),
+            // The breaker opened for this worker; others find out by themselves.
+            ExchangeFailure::Open(wait) => {
+                let now = self.host.now();
+                if let Some(held) = self.tokens.held.borrow_mut().get(key, now) {
+                    return Ok(held);
+                }
+                return Err(self.fail(key, Failure::Unavailable, wait.max(PAUSE)));
+            }
             ExchangeFailure::Unusable => (Failure::Unusable, settings.cache_failures),
         };
         self.host.count(Event::ExchangeFailed);

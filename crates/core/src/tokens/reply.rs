@@ -43,6 +43,8 @@ pub enum ExchangeFailure {
     Unavailable(Option<u64>),
     /// The endpoint's reply is no usable token.
     Unusable,
+    /// The endpoint failed so often that it is left alone for this long.
+    Open(Duration),
 }
 
 /// Reads a reply.
@@ -146,7 +148,7 @@ fn expiry(token: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tokens::ClientAuth;
+    use crate::tokens::{BreakerSettings, ClientAuth, Retry};
 
     const NOW: u64 = 1_700_000_000;
     const DEFAULT: u64 = 300;
@@ -170,6 +172,8 @@ mod tests {
             timeout: Duration::from_secs(3),
             refresh_before: Duration::from_secs(60),
             cache_failures: Duration::from_secs(5),
+            retry: Retry::default(),
+            breaker: BreakerSettings::default(),
         }
     }
 

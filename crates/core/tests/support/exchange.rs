@@ -1,4 +1,5 @@
-//! A policy that exchanges a pair from two headers, and what belongs to it.
+//! A policy that exchanges a pair from two headers, and what belongs to it. Each call is made
+//! once and no breaker opens, unless a test says otherwise.
 
 use super::*;
 use serde_json::json;
@@ -15,6 +16,8 @@ tokens:
     exchange:
       cluster: idp
       url: https://idp.example.com/token
+      retry: {attempts: 1}
+      breaker: {failures: 1000}
 rules:
   - match: {path: /**}
     authenticate: pair

@@ -9,6 +9,7 @@ use crate::credentials::Source;
 use crate::expression::Place;
 use crate::jose::{Algorithm, ClaimRules, DEFAULT_MAX_TOKEN_LEN, Key, KeyError, KeySet, Limits};
 use crate::keys::RemoteKeys;
+use crate::lookup::Lookup;
 use crate::policy::document::{OneOrMany, Path};
 use crate::policy::raw;
 use base64::Engine;
@@ -20,6 +21,8 @@ use zeroize::Zeroizing;
 const LEEWAY: Duration = Duration::from_secs(30);
 const REMOTE_REFRESH: Duration = Duration::from_secs(600);
 const REMOTE_TIMEOUT: Duration = Duration::from_secs(2);
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(1);
+const LOOKUP_CACHE: Duration = Duration::from_secs(30);
 /// A longer token would not fit into the headers that Envoy accepts.
 const LONGEST_TOKEN: u64 = 60 * 1024;
 
@@ -56,7 +59,7 @@ impl Compiler<'_> {
                 self.api_key_authenticator(api_key, &place.key("api_key"))
                     .map(Authenticator::ApiKey)
             } else if let Some(own) = authenticator.client_credentials {
-                self.client_credentials(own, &kinds, &place.key("client_credentials"))
+                self.client_credentials(&name, own, &kinds, &place.key("client_credentials"))
                     .map(Authenticator::ClientCredentials)
             } else {
                 None
@@ -124,7 +127,7 @@ impl Compiler<'_> {
         })
     }
 
-    fn algorithms(&mut self, names: &OneOrMany<String>, path: &Path) -> Vec<Algorithm> {
+    pub(super) fn algorithms(&mut self, names: &OneOrMany<String>, path: &Path) -> Vec<Algorithm> {
         if names.0.is_empty() {
             self.problem(path, "name at least one algorithm, for instance ES256");
         }
@@ -167,6 +170,12 @@ impl Compiler<'_> {
         }
         let mut own = Vec::new();
         let mut remotes = Vec::new();
+        if keys.0.len() > 1 && keys.0.iter().any(|key| key.client.is_some()) {
+            self.problem(
+                path,
+                "the client's own keys stand alone: the expression also fixes the client",
+            );
+        }
         for (index, key) in keys.0.into_iter().enumerate() {
             self.key(key, algorithms, &path.index(index), &mut own, &mut remotes);
         }
@@ -187,6 +196,8 @@ impl Compiler<'_> {
             ("jwk", raw.jwk.is_some()),
             ("jwks", raw.jwks.is_some()),
             ("remote", raw.remote.is_some()),
+            ("token", raw.token.is_some()),
+            ("client", raw.client.is_some()),
         ];
         if !self.exactly_one(path, &given) {
             return;
@@ -196,7 +207,15 @@ impl Compiler<'_> {
             raw.not_before.map(since_epoch),
             raw.expires.map(since_epoch),
         );
-        let is_set = raw.jwks.is_some() || raw.remote.is_some();
+        if let Some(name) = &raw.token {
+            self.signed_token(name, &path.key("token"));
+            self.not_yet(&path.key("token"), "token");
+        }
+        if let Some(client) = &raw.client {
+            self.expression(client, Place::JwtKeysClient, &path.key("client"));
+            self.not_yet(&path.key("client"), "client");
+        }
+        let is_set = raw.pem.is_none() && raw.jwk.is_none() && raw.secret.is_none();
         let narrowed = raw.kid.is_some() || validity != (None, None);
         if is_set && narrowed {
             self.problem(
@@ -252,7 +271,11 @@ impl Compiler<'_> {
             .ok()
     }
 
-    fn secret_bytes(&mut self, raw: &raw::SecretKey, path: &Path) -> Option<Zeroizing<Vec<u8>>> {
+    pub(super) fn secret_bytes(
+        &mut self,
+        raw: &raw::SecretKey,
+        path: &Path,
+    ) -> Option<Zeroizing<Vec<u8>>> {
         let given = [
             ("value", raw.value.is_some()),
             ("base64", raw.base64.is_some()),
@@ -370,22 +393,13 @@ impl Compiler<'_> {
 
     fn client_credentials(
         &mut self,
+        name: &str,
         raw: raw::ClientCredentials,
         is_jwt: &[bool],
         path: &Path,
     ) -> Option<ClientCredentials> {
         let from = self.pair_source(raw.from, &path.key("from"));
-        let tokens = self.token_names.clone();
-        let place = path.key("exchange");
-        let exchange = self.named("token", &raw.exchange, &tokens, &place);
-        if let Some(index) = exchange
-            && self.token_has_client.get(index) == Some(&Some(true))
-        {
-            self.problem(
-                &place,
-                "this token has a `client` of its own; leave that out, or name another token: here the caller's pair is exchanged",
-            );
-        }
+        let exchange = self.exchange_token(&raw.exchange, false, &path.key("exchange"));
         let names = self.authenticator_names.clone();
         if raw.client_claim.is_some() && raw.verify.is_none() {
             self.problem(
@@ -404,11 +418,39 @@ impl Compiler<'_> {
             }
             Some(index)
         });
+        let lookup = raw
+            .lookup
+            .and_then(|lookup| self.lookup(name, lookup, &path.key("lookup")));
         Some(ClientCredentials {
+            lookup,
             from: from?,
             exchange: exchange?,
             verify,
             client_claim: raw.client_claim,
+        })
+    }
+
+    fn lookup(&mut self, name: &str, raw: raw::Lookup, path: &Path) -> Option<Lookup> {
+        let url = self.expression(&raw.url, Place::LookupUrl, &path.key("url"));
+        let allow_if = raw.allow_if.and_then(|source| {
+            self.expression(&source, Place::LookupAllowIf, &path.key("allow_if"))
+        });
+        let headers = self.call_headers(raw.headers, &path.key("headers"));
+        let timeout = raw.timeout.map_or(LOOKUP_TIMEOUT, |time| time.0);
+        if timeout.is_zero() {
+            self.problem(
+                &path.key("timeout"),
+                "a call needs some time; 1s is the default",
+            );
+        }
+        Some(Lookup {
+            name: name.to_owned(),
+            cluster: raw.cluster,
+            url: url?,
+            headers,
+            timeout,
+            cache: raw.cache.map_or(LOOKUP_CACHE, |time| time.0),
+            allow_if,
         })
     }
 

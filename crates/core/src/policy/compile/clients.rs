@@ -2,6 +2,7 @@
 
 use super::{Compiler, names};
 use crate::credentials::{ApiKey, Client, ClientIndex};
+use crate::jose::Key;
 use crate::policy::document::{Path, Timestamp};
 use crate::policy::raw;
 use std::rc::Rc;
@@ -31,6 +32,9 @@ impl Compiler<'_> {
         };
         for (index, secret) in raw.secrets.0.iter().enumerate() {
             self.secret(secret, &path.key("secrets").index(index));
+        }
+        for (index, key) in raw.public_keys.0.iter().enumerate() {
+            self.public_key(key, &path.key("public_keys").index(index));
         }
         let scopes: Rc<[String]> = raw.scopes.0.into();
         let client = Client {
@@ -68,6 +72,29 @@ impl Compiler<'_> {
         self.check_span(secret.not_before, secret.expires, path);
     }
 
+    /// Public keys serve token endpoints; they are checked wherever they stand.
+    fn public_key(&mut self, raw: &raw::PublicKey, path: &Path) {
+        let given = [("pem", raw.pem.is_some()), ("jwk", raw.jwk.is_some())];
+        if !self.exactly_one(path, &given) {
+            return;
+        }
+        let (place, key) = if let Some(pem) = &raw.pem {
+            (path.key("pem"), Key::from_pem(pem.expose()))
+        } else if let Some(jwk) = &raw.jwk {
+            (path.key("jwk"), Key::from_jwk(jwk.value()))
+        } else {
+            return;
+        };
+        match key {
+            Ok(key) if key.is_secret() => {
+                self.problem(&place, "expected a public key, found a secret")
+            }
+            Ok(_) => {}
+            Err(error) => self.problem(&place, error.to_string()),
+        }
+        self.check_span(raw.not_before, raw.expires, path);
+    }
+
     fn api_key(&mut self, client: ClientIndex, own: &Rc<[String]>, raw: raw::ApiKey, path: &Path) {
         let scopes = match raw.scopes {
             None => own.clone(),
@@ -84,6 +111,12 @@ impl Compiler<'_> {
                 scopes.0.into()
             }
         };
+        if raw.id.iter().any(|id| id.chars().any(char::is_control)) {
+            self.problem(
+                &path.key("id"),
+                "a key's id is a text without control characters: it stands in logs",
+            );
+        }
         self.check_span(raw.not_before, raw.expires, path);
         let Some(digest) = names::sha256(&raw.sha256) else {
             self.digest_problem(&path.key("sha256"));

@@ -4,9 +4,12 @@
 mod authenticators;
 mod clients;
 mod errors;
+mod issue;
 mod names;
 mod rules;
 mod tokens;
+
+pub use names::{Url, url as absolute_url};
 
 use super::document::{self, ExpressionSource, Node, Path, Problem, problem_at, suggest};
 use super::{HeaderValue, Policy, raw, reserved_name};
@@ -20,23 +23,19 @@ use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the language has and this version doesn't do yet.
-const NOT_YET: &[&str] = &[
-    "clients[].public_keys",
-    "authenticators.*.jwt.keys.client",
-    "authenticators.*.jwt.keys.token",
-    "authenticators.*.jwt.keys[].client",
-    "authenticators.*.jwt.keys[].token",
-    "authenticators.*.client_credentials.lookup",
-    "tokens.*.exchange.assertion",
-    "tokens.*.exchange.retry",
-    "tokens.*.exchange.breaker",
-    "tokens.*.sign",
-    "rules[].issue",
-    "rules[].limit",
-    "rules[].publish_keys",
-    "rules[].shadow",
-];
+/// How a token comes about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TokenKind {
+    /// By an exchange, of this index.
+    Exchange(usize),
+    /// Signed here, perhaps with a secret.
+    Sign {
+        /// Whether the key is a secret.
+        symmetric: bool,
+    },
+    /// Its own problem was told.
+    Broken,
+}
 
 /// Loads a policy from the proxy's plugin configuration: YAML, JSON or a binary
 /// `google.protobuf.Struct`.
@@ -59,7 +58,7 @@ pub fn load(
             .insert(name.to_owned(), Sha256::digest(&value));
         Some(value)
     };
-    let document: raw::Document = document::decode(&node, &recorded, NOT_YET)?;
+    let document: raw::Document = document::decode(&node, &recorded, &[])?;
     let mut digest = Sha256::new();
     digest.update(Sha256::digest(configuration));
     for (name, value) in taken.take() {
@@ -78,13 +77,13 @@ struct Compiler<'n> {
     authenticator_names: Vec<String>,
     authenticators: Vec<Authenticator>,
     token_names: Vec<String>,
-    /// Whether each exchange has a `client` of its own, also where the rest of it has problems.
-    token_has_client: Vec<Option<bool>>,
+    token_kinds: Vec<TokenKind>,
     exchanges: Vec<Exchange>,
     remotes: Vec<RemoteKeys>,
     places: Places,
     reserved: BTreeSet<String>,
     needs_source: bool,
+    limits: usize,
 }
 
 impl<'n> Compiler<'n> {
@@ -96,12 +95,13 @@ impl<'n> Compiler<'n> {
             authenticator_names: Vec::new(),
             authenticators: Vec::new(),
             token_names: Vec::new(),
-            token_has_client: Vec::new(),
+            token_kinds: Vec::new(),
             exchanges: Vec::new(),
             remotes: Vec::new(),
             places: Places::default(),
             reserved: BTreeSet::new(),
             needs_source: false,
+            limits: 0,
         }
     }
 
@@ -123,7 +123,13 @@ impl<'n> Compiler<'n> {
         let errors = self.errors(document.errors, None, &root.key("errors"));
         let identity = self.identity(document.identity_headers, &root.key("identity_headers"));
         let mut router = Router::default();
-        let rules = self.rules(document.rules, &errors, &mut router, &root.key("rules"));
+        let rules = self.rules(
+            document.rules,
+            &errors,
+            &identity,
+            &mut router,
+            &root.key("rules"),
+        );
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
@@ -163,6 +169,45 @@ impl<'n> Compiler<'n> {
             self.problem(path, format!("no {kind} is called \"{name}\"{hint}"));
         }
         index
+    }
+
+    /// A token by its name.
+    fn token(&mut self, name: &str, path: &Path) -> Option<TokenKind> {
+        let names = self.token_names.clone();
+        let index = self.named("token", name, &names, path)?;
+        self.token_kinds.get(index).copied()
+    }
+
+    /// An exchange by its token's name; `own` says whether it must have a client of its own.
+    fn exchange_token(&mut self, name: &str, own: bool, path: &Path) -> Option<usize> {
+        match self.token(name, path)? {
+            TokenKind::Exchange(index) => {
+                let has = self
+                    .exchanges
+                    .get(index)
+                    .is_some_and(|exchange| exchange.own.is_some());
+                match (own, has) {
+                    (true, false) => self.problem(
+                        path,
+                        "this token needs a `client` of its own: nobody else's pair is there to be exchanged",
+                    ),
+                    (false, true) => self.problem(
+                        path,
+                        "this token has a `client` of its own; leave that out, or name another token: here the caller's pair is exchanged",
+                    ),
+                    _ => {}
+                }
+                Some(index)
+            }
+            TokenKind::Sign { .. } => {
+                self.problem(
+                    path,
+                    "this token is signed here; name one that is obtained (`exchange`)",
+                );
+                None
+            }
+            TokenKind::Broken => None,
+        }
     }
 
     /// Of several alternatives exactly one must be given.

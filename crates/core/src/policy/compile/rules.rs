@@ -1,19 +1,24 @@
 //! `rules`.
 
 use super::{Compiler, names};
-use crate::authorize::{Authorize, Scopes};
+use crate::authorize::{Authorize, Limit, Rate, Scopes};
 use crate::expression::{Expression, Place, Variable};
 use crate::policy::document::{MapOr, Path};
 use crate::policy::{Authenticate, Authorization, HeaderValue, Rule, Upstream, raw};
 use crate::reply::ErrorFormat;
 use crate::route::{Pattern, Router};
+use crate::variables;
 use std::rc::Rc;
+
+/// The most limits that a policy has: each has its own buckets on the shared board.
+const MAX_LIMITS: usize = 64;
 
 impl Compiler<'_> {
     pub(super) fn rules(
         &mut self,
         rules: Vec<raw::Rule>,
         errors: &Rc<ErrorFormat>,
+        identity: &[(String, HeaderValue)],
         router: &mut Router,
         path: &Path,
     ) -> Vec<Rule> {
@@ -25,7 +30,9 @@ impl Compiler<'_> {
         }
         let rules = rules.into_iter().enumerate();
         rules
-            .filter_map(|(index, rule)| self.rule(rule, errors, router, &path.index(index)))
+            .filter_map(|(index, rule)| {
+                self.rule(rule, errors, identity, router, &path.index(index))
+            })
             .collect()
     }
 
@@ -33,11 +40,29 @@ impl Compiler<'_> {
         &mut self,
         raw: raw::Rule,
         errors: &Rc<ErrorFormat>,
+        identity: &[(String, HeaderValue)],
         router: &mut Router,
         path: &Path,
     ) -> Option<Rule> {
         let pattern = self.matches(raw.matches, router, &path.key("match"));
+        let answered_here = raw.issue.is_some() || raw.publish_keys.is_some();
+        if raw.issue.is_some() && raw.publish_keys.is_some() {
+            self.problem(path, "a rule either issues tokens or publishes keys");
+        }
+        if raw.publish_keys.is_some() && raw.authenticate.is_some() {
+            self.problem(
+                &path.key("authenticate"),
+                "published keys are public; leave this out",
+            );
+        }
+        if let Some(issue) = raw.issue {
+            self.issue(issue, &path.key("issue"));
+        }
+        if let Some(names) = &raw.publish_keys {
+            self.publish_keys(names, &path.key("publish_keys"));
+        }
         let authenticate = match raw.authenticate {
+            None if answered_here => Some(Authenticate::Public),
             Some(authenticate) => self.authenticate(authenticate, &path.key("authenticate")),
             None => {
                 self.problem(path, "\"authenticate\" is required here: an authenticator's name, or `none` for everybody");
@@ -58,11 +83,71 @@ impl Compiler<'_> {
             &path.key("upstream"),
         );
         let errors = self.errors(raw.errors, Some(errors), &path.key("errors"));
+        let limit = raw
+            .limit
+            .and_then(|limit| self.limit(limit, public, &variables, &path.key("limit")));
+        let headers = upstream.headers.iter().map(|(_, value)| value);
+        let identity = identity.iter().map(|(_, value)| value).filter(|_| !public);
+        let expressions = headers.chain(identity).filter_map(HeaderValue::expression);
+        let limited = limit.as_ref().map(|limit| &limit.per);
+        let uses = authorize
+            .uses()
+            .union(variables::used(expressions.chain(limited)));
         Some(Rule {
             authenticate: authenticate?,
             authorize,
             upstream,
             errors,
+            limit,
+            shadow: raw.shadow.unwrap_or(false),
+            uses,
+        })
+    }
+
+    fn limit(
+        &mut self,
+        raw: raw::Limit,
+        public: bool,
+        variables: &[&str],
+        path: &Path,
+    ) -> Option<Limit> {
+        let failures_only = match raw.count.as_deref() {
+            None => false,
+            Some("failures") => true,
+            Some(_) => {
+                self.problem(
+                    &path.key("count"),
+                    "expected `failures`; leave it out to count every call",
+                );
+                false
+            }
+        };
+        let place = path.key("per");
+        let per = match public {
+            true => Place::LimitBeforeClient,
+            false => Place::LimitAfterClient,
+        };
+        let per = self.expression(&raw.per, per, &place);
+        if let Some(expression) = &per {
+            self.check_path_variables(expression, variables, &place);
+        }
+        let rate = raw.rate.parse::<Rate>();
+        if let Err(mend) = &rate {
+            self.problem(&path.key("rate"), *mend);
+        }
+        let ordinal = self.limits;
+        self.limits += 1;
+        if ordinal == MAX_LIMITS {
+            self.problem(
+                path,
+                format!("a policy has at most {MAX_LIMITS} limits; join some rules"),
+            );
+        }
+        Some(Limit {
+            per: per?,
+            rate: rate.ok()?,
+            failures_only,
+            ordinal,
         })
     }
 
@@ -238,12 +323,7 @@ impl Compiler<'_> {
             None | Some("keep") => Authorization::Keep,
             Some("remove") => Authorization::Remove,
             Some(name) => {
-                let names = self.token_names.clone();
-                let index = self.named("token", name, &names, &place);
-                let has_client = index.and_then(|index| self.token_has_client.get(index));
-                if has_client == Some(&Some(false)) {
-                    self.problem(&place, "this token needs a `client` of its own: nobody else's pair is there to be exchanged");
-                }
+                let index = self.exchange_token(name, true, &place);
                 index.map_or(Authorization::Keep, Authorization::Inject)
             }
         };

@@ -1,28 +1,23 @@
 //! `tokens`.
 
-use super::Compiler;
+use super::{Compiler, TokenKind};
 use crate::expression::{Expression, Place, Variable};
-use crate::policy::document::{ExpressionSource, Path};
+use crate::policy::document::{ExpressionSource, Path, Secret};
 use crate::policy::raw;
-use crate::tokens::{ClientAuth, Exchange, Pair, Pointers};
+use crate::tokens::{BreakerSettings, ClientAuth, Exchange, Pair, Pointers, Retry};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 const REFRESH_BEFORE: Duration = Duration::from_secs(60);
 const CACHE_FAILURES: Duration = Duration::from_secs(5);
+/// A request waits for all of them.
+const MAX_ATTEMPTS: u64 = 10;
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
 
 impl Compiler<'_> {
     pub(super) fn tokens(&mut self, tokens: BTreeMap<String, raw::Token>, path: &Path) {
         self.token_names = tokens.keys().cloned().collect();
-        self.token_has_client = tokens
-            .values()
-            .map(|token| {
-                let exchange = token.exchange.as_ref();
-                exchange.map(|exchange| exchange.client.is_some())
-            })
-            .collect();
         for (name, token) in tokens {
             let place = path.key(&name);
             if matches!(name.as_str(), "keep" | "remove" | "") {
@@ -31,13 +26,24 @@ impl Compiler<'_> {
                     "this word has a meaning of its own; choose another name",
                 );
             }
-            match token.exchange {
-                Some(exchange) => {
-                    let compiled = self.exchange(name, exchange, &place.key("exchange"));
-                    self.exchanges.extend(compiled);
+            let given = [
+                ("exchange", token.exchange.is_some()),
+                ("sign", token.sign.is_some()),
+            ];
+            let kind = match (self.exactly_one(&place, &given), token.exchange, token.sign) {
+                (true, Some(exchange), _) => {
+                    match self.exchange(name, exchange, &place.key("exchange")) {
+                        Some(exchange) => {
+                            self.exchanges.push(exchange);
+                            TokenKind::Exchange(self.exchanges.len() - 1)
+                        }
+                        None => TokenKind::Broken,
+                    }
                 }
-                None => self.problem(&place, "give `exchange`: how the token is obtained"),
-            }
+                (true, _, Some(sign)) => self.sign(sign, &place.key("sign")),
+                _ => TokenKind::Broken,
+            };
+            self.token_kinds.push(kind);
         }
     }
 
@@ -48,20 +54,32 @@ impl Compiler<'_> {
             Some("client_secret_post") => ClientAuth::Post,
             Some("client_secret_json") => ClientAuth::Json,
             Some("private_key_jwt") => {
-                self.problem(
-                    &path.key("auth"),
-                    "private_key_jwt is part of the policy language, but this version of Doorward doesn't do it yet",
-                );
+                if raw.assertion.is_none() {
+                    self.problem(
+                        path,
+                        "\"assertion\" is required here: the key that signs and its algorithm",
+                    );
+                }
+                self.not_yet(&path.key("auth"), "private_key_jwt");
                 ClientAuth::Basic
             }
             Some(_) => {
                 self.problem(
                     &path.key("auth"),
-                    "expected client_secret_basic, client_secret_post or client_secret_json",
+                    "expected client_secret_basic, client_secret_post, client_secret_json or private_key_jwt",
                 );
                 ClientAuth::Basic
             }
         };
+        if let Some(assertion) = &raw.assertion {
+            self.own_assertion(assertion, &path.key("assertion"));
+            if raw.auth.as_deref() != Some("private_key_jwt") {
+                self.problem(
+                    &path.key("assertion"),
+                    "an assertion is sent with `auth: private_key_jwt` only",
+                );
+            }
+        }
         let own = raw.client.and_then(|client| {
             let pair = Pair::new(&client.id, client.secret.expose());
             if pair.is_none() {
@@ -90,19 +108,7 @@ impl Compiler<'_> {
         let json = raw.json.and_then(|source| {
             self.body_expression(&source, Place::ExchangeJson, &path.key("json"))
         });
-        let mut headers = Vec::new();
-        for (header, value) in raw.headers {
-            let place = path.key("headers").key(&header);
-            if value.expose().bytes().any(|byte| byte.is_ascii_control()) {
-                self.problem(
-                    &place,
-                    "a header's value has no line breaks or control characters",
-                );
-            }
-            if let Some(header) = self.header_name(&header, &place) {
-                headers.push((header, value));
-            }
-        }
+        let headers = self.call_headers(raw.headers, &path.key("headers"));
         let pointers = self.pointers(raw.response.unwrap_or_default(), &path.key("response"));
         let mut time = |given: Option<crate::policy::document::Duration>, default, key: &str| {
             let time = given.map_or(default, |time| time.0);
@@ -117,8 +123,12 @@ impl Compiler<'_> {
         let timeout = time(raw.timeout, TIMEOUT, "timeout");
         let default_lifetime = time(raw.default_lifetime, DEFAULT_LIFETIME, "default_lifetime");
         let cache_failures = time(raw.cache_failures, CACHE_FAILURES, "cache_failures");
+        let retry = self.retry(raw.retry.unwrap_or_default(), &path.key("retry"));
+        let breaker = self.breaker(raw.breaker.unwrap_or_default(), &path.key("breaker"));
         let url = url?;
         Some(Exchange {
+            retry,
+            breaker,
             name,
             cluster: raw.cluster,
             scheme: url.scheme,
@@ -163,6 +173,57 @@ impl Compiler<'_> {
             }
         }
         Some(expression)
+    }
+
+    fn retry(&mut self, raw: raw::Retry, path: &Path) -> Retry {
+        let default = Retry::default();
+        let attempts = raw.attempts.unwrap_or(default.attempts.into());
+        if !(1..=MAX_ATTEMPTS).contains(&attempts) {
+            let message = format!("an endpoint is tried 1 to {MAX_ATTEMPTS} times");
+            self.problem(&path.key("attempts"), message);
+        }
+        Retry {
+            attempts: u32::try_from(attempts).unwrap_or(default.attempts),
+            base: raw.base.map_or(default.base, |time| time.0),
+            max: raw.max.map_or(default.max, |time| time.0),
+        }
+    }
+
+    fn breaker(&mut self, raw: raw::Breaker, path: &Path) -> BreakerSettings {
+        let default = BreakerSettings::default();
+        let failures = raw.failures.unwrap_or(default.failures.into());
+        if failures == 0 {
+            self.problem(
+                &path.key("failures"),
+                "a breaker opens after one failure at the earliest",
+            );
+        }
+        BreakerSettings {
+            failures: u32::try_from(failures).unwrap_or(u32::MAX),
+            open: raw.open.map_or(default.open, |time| time.0),
+        }
+    }
+
+    /// Headers of a call, names in lower case.
+    pub(super) fn call_headers(
+        &mut self,
+        raw: BTreeMap<String, Secret>,
+        path: &Path,
+    ) -> Vec<(String, Secret)> {
+        let mut headers = Vec::new();
+        for (header, value) in raw {
+            let place = path.key(&header);
+            if value.expose().bytes().any(|byte| byte.is_ascii_control()) {
+                self.problem(
+                    &place,
+                    "a header's value has no line breaks or control characters",
+                );
+            }
+            if let Some(header) = self.header_name(&header, &place) {
+                headers.push((header, value));
+            }
+        }
+        headers
     }
 
     fn pointers(&mut self, raw: raw::Response, path: &Path) -> Pointers {

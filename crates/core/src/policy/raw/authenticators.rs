@@ -51,7 +51,7 @@ pub struct Jwt {
     pub max_length: Option<u64>,
 }
 
-/// One key or set of keys: exactly one of secret, pem, jwk, jwks and remote.
+/// One key or set of keys: exactly one of secret, pem, jwk, jwks, remote, token and client.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
@@ -65,6 +65,10 @@ pub struct Key {
     pub jwks: Option<Json>,
     /// A JSON Web Key Set, fetched.
     pub remote: Option<Remote>,
+    /// The keys of a token that is signed here, by its name.
+    pub token: Option<String>,
+    /// The client whose own secret or public key it is; stands alone.
+    pub client: Option<ExpressionSource>,
     /// The key's id.
     pub kid: Option<String>,
     /// Not accepted before.
@@ -139,6 +143,27 @@ pub struct ClientCredentials {
     pub verify: Option<String>,
     /// This claim must equal the id presented; needs `verify`.
     pub client_claim: Option<String>,
+    /// What the database knows of the client.
+    pub lookup: Option<Lookup>,
+}
+
+/// What the database knows of a client: a JSON object, which is then `metadata`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lookup {
+    /// The proxy's cluster that the call goes to.
+    pub cluster: String,
+    /// The URL that is asked with GET.
+    pub url: ExpressionSource,
+    /// More headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Secret>,
+    /// How long a call may take. Default: 1s.
+    pub timeout: Option<Duration>,
+    /// How long an answer is kept. Default: 30s.
+    pub cache: Option<Duration>,
+    /// A condition; where it doesn't hold, the client is refused.
+    pub allow_if: Option<ExpressionSource>,
 }
 
 /// Where a pair is: `id` and `secret`, or `basic`.

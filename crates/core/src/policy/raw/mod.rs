@@ -4,10 +4,12 @@
 //! of it, and requests never see these types.
 
 mod authenticators;
+mod issue;
 mod rules;
 mod tokens;
 
 pub use authenticators::*;
+pub use issue::*;
 pub use rules::*;
 pub use tokens::*;
 
@@ -62,6 +64,35 @@ pub struct Client {
     /// Long-lived keys.
     #[serde(default)]
     pub api_keys: OneOrMany<ApiKey>,
+    /// Keys that prove the client's assertions (private_key_jwt).
+    #[serde(default)]
+    pub public_keys: OneOrMany<PublicKey>,
+}
+
+/// One of a client's public keys: exactly one of `pem` and `jwk`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublicKey {
+    /// A public key (SPKI) or certificate.
+    pub pem: Option<Secret>,
+    /// A JSON Web Key.
+    pub jwk: Option<Json>,
+    /// The key's id. Default: the RFC 7638 thumbprint.
+    #[expect(
+        dead_code,
+        reason = "public keys are only checked until token endpoints use them"
+    )]
+    pub kid: Option<String>,
+    /// Not accepted before.
+    pub not_before: Option<Timestamp>,
+    /// Not accepted from then on.
+    pub expires: Option<Timestamp>,
+    /// Not accepted any more.
+    #[expect(
+        dead_code,
+        reason = "public keys are only checked until token endpoints use them"
+    )]
+    pub revoked: Option<bool>,
 }
 
 /// One of a client's secrets: exactly one of `sha256` and `value`.

@@ -1,6 +1,6 @@
 //! `rules`: the first that matches decides.
 
-use super::Errors;
+use super::{Errors, Issue};
 use crate::policy::document::{ExpressionSource, MapOr, OneOrMany};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -14,12 +14,33 @@ pub struct Rule {
     pub matches: Match,
     /// Who may call.
     pub authenticate: Option<Authenticate>,
+    /// A token endpoint that is answered here.
+    pub issue: Option<Issue>,
+    /// Tokens whose public keys are answered here, as a JSON Web Key Set.
+    pub publish_keys: Option<OneOrMany<String>>,
     /// What the caller must be allowed.
     pub authorize: Option<Authorize>,
     /// What the upstream gets.
     pub upstream: Option<Upstream>,
     /// The shape of this rule's refusals, key by key.
     pub errors: Option<Errors>,
+    /// How often somebody may call.
+    pub limit: Option<Limit>,
+    /// true lets through what the rule would refuse, and counts it: for trying a rule out.
+    /// Default: false.
+    pub shadow: Option<bool>,
+}
+
+/// How often somebody may call.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// Whose calls count together.
+    pub per: ExpressionSource,
+    /// How many calls in which span: `100/s`, `10/m`, `1000/h`.
+    pub rate: String,
+    /// `failures` counts only refusals. Default: all calls.
+    pub count: Option<String>,
 }
 
 /// What a rule is about.

@@ -1,15 +1,18 @@
 //! `tokens`: what the gateway obtains.
 
+use super::{OwnAssertion, Sign};
 use crate::policy::document::{Duration, ExpressionSource, OneOrMany, Secret};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// One token.
+/// One token: exactly one of its members.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Token {
     /// Obtained from a token endpoint.
     pub exchange: Option<Exchange>,
+    /// Signed here.
+    pub sign: Option<Sign>,
 }
 
 /// A token endpoint and how to ask it (RFC 6749 §4.4).
@@ -22,7 +25,7 @@ pub struct Exchange {
     pub url: String,
     /// The gateway's own pair; left out where the caller's is exchanged.
     pub client: Option<OwnClient>,
-    /// client_secret_basic, client_secret_post or client_secret_json.
+    /// client_secret_basic, client_secret_post, client_secret_json or private_key_jwt.
     /// Default: client_secret_basic.
     pub auth: Option<String>,
     /// The scopes to ask for.
@@ -35,6 +38,8 @@ pub struct Exchange {
     /// More headers.
     #[serde(default)]
     pub headers: BTreeMap<String, Secret>,
+    /// The assertion of private_key_jwt.
+    pub assertion: Option<OwnAssertion>,
     /// Where the reply holds what.
     pub response: Option<Response>,
     /// Where the reply tells none and the token has no `exp`. Default: 5m.
@@ -44,8 +49,34 @@ pub struct Exchange {
     /// How long before its end a token is replaced; never more than half of its life.
     /// Default: 60s.
     pub refresh_before: Option<Duration>,
+    /// How often an endpoint that fails is tried.
+    pub retry: Option<Retry>,
+    /// When an endpoint that fails is left alone.
+    pub breaker: Option<Breaker>,
     /// A refused pair is not asked about again for this long. Default: 5s.
     pub cache_failures: Option<Duration>,
+}
+
+/// How often an endpoint that can't be reached or answers 5xx is tried.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    /// Tries in all. Default: 2.
+    pub attempts: Option<u64>,
+    /// The longest first wait; each further one may be twice as long. Default: 100ms.
+    pub base: Option<Duration>,
+    /// The longest wait. Default: 2s.
+    pub max: Option<Duration>,
+}
+
+/// When an endpoint that fails is left alone.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Breaker {
+    /// After how many failures on end. Default: 5.
+    pub failures: Option<u64>,
+    /// For how long; then one request tries it. Default: 10s.
+    pub open: Option<Duration>,
 }
 
 /// The gateway's own pair.

@@ -1,0 +1,165 @@
+//! Calm under failure: waits between tries, and leaving an endpoint alone that fails.
+
+use std::time::Duration;
+
+/// Tries and the waits between them: exponential backoff with full jitter, so that clients
+/// which failed together don't come back together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// Tries in all, at least one.
+    pub attempts: u32,
+    /// The longest wait before the second try; each further one may be twice as long.
+    pub base: Duration,
+    /// The longest wait.
+    pub max: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Retry {
+        Retry {
+            attempts: 2,
+            base: Duration::from_millis(100),
+            max: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Retry {
+    /// The wait after a failed try, the first being 1; `random` chooses evenly among all
+    /// waits up to the longest.
+    pub fn wait(&self, attempt: u32, random: u16) -> Duration {
+        let doubled = 1u32
+            .checked_shl(attempt.saturating_sub(1))
+            .unwrap_or(u32::MAX);
+        let longest = self.base.saturating_mul(doubled).min(self.max);
+        longest / 65536 * u32::from(random)
+    }
+
+    /// How long all tries and waits may take, each try taking `timeout` at the most.
+    pub fn longest(&self, timeout: Duration) -> Duration {
+        let waits = self.max.saturating_mul(self.attempts.saturating_sub(1));
+        timeout.saturating_mul(self.attempts).saturating_add(waits)
+    }
+}
+
+/// When an endpoint is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreakerSettings {
+    /// After how many failures on end.
+    pub failures: u32,
+    /// For how long; then one call tries it.
+    pub open: Duration,
+}
+
+impl Default for BreakerSettings {
+    fn default() -> BreakerSettings {
+        BreakerSettings {
+            failures: 5,
+            open: Duration::from_secs(10),
+        }
+    }
+}
+
+/// One endpoint's failures in one worker.
+#[derive(Debug, Default)]
+pub struct Breaker {
+    failures: u32,
+    open_until: Duration,
+    probing: bool,
+}
+
+impl Breaker {
+    /// Whether a call may be made now; else until when not.
+    pub fn enter(&mut self, settings: &BreakerSettings, now: Duration) -> Result<(), Duration> {
+        if self.failures < settings.failures {
+            return Ok(());
+        }
+        if now < self.open_until {
+            return Err(self.open_until);
+        }
+        if self.probing {
+            // One call is finding out; the others needn't.
+            return Err(now.saturating_add(Duration::from_secs(1)));
+        }
+        self.probing = true;
+        Ok(())
+    }
+
+    /// Tells how a call ended that was let in.
+    pub fn leave(&mut self, settings: &BreakerSettings, now: Duration, failed: bool) {
+        self.probing = false;
+        if !failed {
+            self.failures = 0;
+            return;
+        }
+        self.failures = self.failures.saturating_add(1);
+        if self.failures >= settings.failures {
+            self.open_until = now.saturating_add(settings.open);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn waits_double_up_to_their_bound() {
+        let retry = Retry {
+            attempts: 9,
+            base: Duration::from_millis(100),
+            max: Duration::from_secs(1),
+        };
+        for (attempt, longest) in [
+            (1, 100),
+            (2, 200),
+            (3, 400),
+            (4, 800),
+            (5, 1000),
+            (99, 1000),
+        ] {
+            let longest = Duration::from_millis(longest);
+            assert_eq!(retry.wait(attempt, 0), Duration::ZERO);
+            let wait = retry.wait(attempt, u16::MAX);
+            assert!(
+                wait <= longest && wait > longest * 9 / 10,
+                "{attempt}: {wait:?}"
+            );
+        }
+        assert_eq!(retry.longest(at(3)), at(9 * 3 + 8));
+    }
+
+    #[test]
+    fn a_breaker_opens_after_failures_on_end_and_lets_one_probe_in() {
+        let settings = BreakerSettings {
+            failures: 3,
+            open: at(10),
+        };
+        let mut breaker = Breaker::default();
+        for _ in 0..2 {
+            assert_eq!(breaker.enter(&settings, at(0)), Ok(()));
+            breaker.leave(&settings, at(0), true);
+        }
+        // A success in between begins the count anew.
+        assert_eq!(breaker.enter(&settings, at(0)), Ok(()));
+        breaker.leave(&settings, at(0), false);
+        for _ in 0..3 {
+            assert_eq!(breaker.enter(&settings, at(1)), Ok(()));
+            breaker.leave(&settings, at(1), true);
+        }
+        assert_eq!(breaker.enter(&settings, at(2)), Err(at(11)));
+        assert_eq!(breaker.enter(&settings, at(11)), Ok(()), "the probe");
+        assert_eq!(breaker.enter(&settings, at(11)), Err(at(12)), "beside it");
+        breaker.leave(&settings, at(12), true);
+        assert_eq!(breaker.enter(&settings, at(13)), Err(at(22)), "open again");
+        assert_eq!(breaker.enter(&settings, at(22)), Ok(()));
+        breaker.leave(&settings, at(22), false);
+        for _ in 0..5 {
+            assert_eq!(breaker.enter(&settings, at(23)), Ok(()), "closed");
+        }
+    }
+}
