@@ -4,7 +4,7 @@ use super::reply::{self, ExchangeFailure, Obtained};
 use super::slots::{Failure, Slot, Slots};
 use super::{Breaker, Exchange, Held, HeldTokens, Pair, SlotKey};
 use crate::engine::Gateway;
-use crate::host::{Host, Level};
+use crate::host::{Answer, Host, Level};
 use crate::observe::Event;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
@@ -182,12 +182,19 @@ impl<H: Host + 'static> Gateway<H> {
             self.host.count(Event::ExchangeCalled);
             let answer = self.call(call.clone()).await;
             let outcome = reply::read(settings, &answer, self.host.now());
-            let failed = matches!(outcome, Err(ExchangeFailure::Unavailable(_)));
+            // Whatever it says about a request, it is there: strangers whose pairs it dislikes
+            // must not make it look broken to everybody else, nor be asked about again.
+            let failed = match &answer {
+                Answer::Reply { status, .. } => *status >= 500,
+                Answer::Failed => true,
+            };
             self.with_breaker(exchange, |breaker, now| {
                 breaker.leave(&settings.breaker, now, failed);
             });
             match outcome {
-                Err(ExchangeFailure::Unavailable(None)) if attempt < settings.retry.attempts => {
+                Err(ExchangeFailure::Unavailable(None))
+                    if failed && attempt < settings.retry.attempts =>
+                {
                     let mut random = [0; 2];
                     self.host.random(&mut random);
                     let random = u16::from_le_bytes(random);
