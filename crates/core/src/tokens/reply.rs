@@ -66,7 +66,9 @@ pub fn read(
         200 => obtained(exchange, body, now).ok_or(ExchangeFailure::Unusable),
         400 | 401 if is_refusal(*status, body) => Err(ExchangeFailure::Refused),
         429 => Err(ExchangeFailure::Limited(pause.unwrap_or(1).max(1))),
-        _ => Err(ExchangeFailure::Unavailable(pause)),
+        500.. => Err(ExchangeFailure::Unavailable(pause)),
+        // It speaks about one request, so it makes no pause for others.
+        _ => Err(ExchangeFailure::Unavailable(None)),
     }
 }
 
@@ -386,7 +388,8 @@ mod tests {
                 Unavailable(None),
             ),
             (400, None, "<html>".into(), Unavailable(None)),
-            (400, Some(9), String::new(), Unavailable(Some(9))),
+            (400, Some(9), String::new(), Unavailable(None)),
+            (403, Some(9), String::new(), Unavailable(None)),
             (401, None, error("invalid_client"), Refused),
             (401, None, "<html>".into(), Refused),
             (401, None, " ".repeat(MAX_REPLY + 1), Refused),
