@@ -101,6 +101,8 @@ impl Answers {
 #[derive(Debug)]
 pub struct Plan {
     request: Request,
+    /// The rule that the request meets, by its index.
+    rule: usize,
     answers: Answers,
     need: Need,
 }
@@ -113,8 +115,9 @@ pub fn decide<H: Host + 'static>(
     let answers = Answers::default();
     match attempt(gateway, &request, &answers) {
         Ok(verdict) => Ok(verdict),
-        Err(need) => Err(Box::new(Plan {
+        Err((rule, need)) => Err(Box::new(Plan {
             request,
+            rule,
             answers,
             need,
         })),
@@ -124,22 +127,17 @@ pub fn decide<H: Host + 'static>(
 impl Plan {
     /// Asks and decides, until there is a verdict.
     pub async fn resume<H: Host + 'static>(self, gateway: &Rc<Gateway<H>>) -> Verdict {
-        let Plan {
-            request,
-            mut answers,
-            mut need,
-        } = self;
+        let mut plan = self;
         loop {
-            let told = ask(gateway, &need).await;
-            answers.asked.push((need, told));
-            need = match attempt(gateway, &request, &answers) {
+            let told = ask(gateway, &plan.need).await;
+            plan.answers.asked.push((plan.need, told));
+            plan.need = match attempt(gateway, &plan.request, &plan.answers) {
                 Ok(verdict) => return verdict,
-                Err(need) => need,
+                Err((_, need)) => need,
             };
             // Each need is met once, so this ends by itself; the bound makes it certain.
-            if answers.has(&need) || answers.asked.len() >= MAX_ANSWERS {
-                let refusal = Refusal::of(Reason::Internal);
-                return refuse(gateway, &request, &gateway.policy.errors, None, refusal);
+            if plan.answers.has(&plan.need) || plan.answers.asked.len() >= MAX_ANSWERS {
+                return plan.refuse(gateway, Refusal::of(Reason::Internal));
             }
         }
     }
@@ -151,13 +149,10 @@ impl Plan {
 
     /// Refuses instead of waiting.
     pub fn refuse<H: Host>(&self, gateway: &Gateway<H>, refusal: Refusal) -> Verdict {
-        refuse(
-            gateway,
-            &self.request,
-            &gateway.policy.errors,
-            None,
-            refusal,
-        )
+        let policy = &gateway.policy;
+        let rule = policy.rules.get(self.rule);
+        let errors = rule.map_or(&policy.errors, |rule| &rule.errors);
+        refuse(gateway, &self.request, errors, Some(self.rule), refusal)
     }
 }
 
@@ -175,12 +170,12 @@ async fn ask<H: Host + 'static>(gateway: &Rc<Gateway<H>>, need: &Need) -> Told {
     Told::Done
 }
 
-/// The story.
+/// The story. What must be asked first comes with the index of the rule.
 fn attempt<H: Host + 'static>(
     gateway: &Rc<Gateway<H>>,
     request: &Request,
     answers: &Answers,
-) -> Result<Verdict, Need> {
+) -> Result<Verdict, (usize, Need)> {
     let policy = &gateway.policy;
     let Ok(target) = request.target() else {
         let refusal = Refusal::of(Reason::PathInvalid);
@@ -218,7 +213,7 @@ fn attempt<H: Host + 'static>(
         Err(Stop::Refuse(refusal)) => {
             Ok(refuse(gateway, request, &rule.errors, Some(index), refusal))
         }
-        Err(Stop::Need(need)) => Err(need),
+        Err(Stop::Need(need)) => Err((index, need)),
     }
 }
 

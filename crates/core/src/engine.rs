@@ -205,7 +205,8 @@ impl<H: Host + 'static> Engine<H> {
             };
             match gateway.host.dispatch(&call) {
                 Ok(id) => {
-                    let lost = gateway.host.now() + call.timeout + LOST;
+                    let now = gateway.host.now();
+                    let lost = now.saturating_add(call.timeout).saturating_add(LOST);
                     let mut calls = gateway.calls.borrow_mut();
                     calls.pending.insert(id, (lost, sender));
                 }

@@ -1,6 +1,6 @@
 //! A caller's id and secret, exchanged for a token.
 
-use super::{Authenticator, ClientFacts, Identity, Need, Stop};
+use super::{Authenticator, ClientFacts, Identity, JwtAuthenticator, Need, Stop};
 use crate::credentials::{ExtractError, Source, extract, read_basic};
 use crate::decide::Context;
 use crate::expression::{Scope, Variable};
@@ -64,7 +64,9 @@ pub(super) fn authenticate<H: Host + 'static>(
             ..Identity::default()
         },
         Some(verify) => match verified(context, authenticator, verify, &held) {
-            Ok(identity) => identity,
+            Ok((jwt, claims)) => jwt
+                .identify(context, claims)
+                .map_err(|reason| authenticator.refuse(reason))?,
             Err(Stop::Refuse(refusal)) => {
                 // A token that can't be used is no token; 5xx may pass by itself.
                 if refusal.reason.public().status < 500 {
@@ -72,7 +74,7 @@ pub(super) fn authenticate<H: Host + 'static>(
                 }
                 return Err(refusal.into());
             }
-            need => return need,
+            Err(need) => return Err(need),
         },
     };
     if let Some(claim) = &own.client_claim {
@@ -200,14 +202,15 @@ fn refusal<H: Host + 'static>(failed: &Failed, context: &Context<'_, H>) -> Refu
     }
 }
 
-/// What the token says, once it satisfies `verify`. A held token's signature is checked
-/// once for each generation of keys.
-fn verified<H: Host + 'static>(
-    context: &Context<'_, H>,
+/// The token's claims, once it satisfies `verify`, which alone judges the token: what they mean
+/// may depend on the request. A held token's signature is checked once for each generation of
+/// keys.
+fn verified<'d, H: Host + 'static>(
+    context: &Context<'d, H>,
     authenticator: &Authenticator,
     verify: usize,
     held: &Held,
-) -> Result<Identity, Stop> {
+) -> Result<(&'d JwtAuthenticator, Rc<Claims>), Stop> {
     let Some(Authenticator::Jwt(jwt)) = context.gateway.policy.authenticators.get(verify) else {
         return Err(Refusal::of(Reason::Internal).into());
     };
@@ -226,6 +229,5 @@ fn verified<H: Host + 'static>(
             claims
         }
     };
-    jwt.identify(context, claims)
-        .map_err(|reason| authenticator.refuse(reason).into())
+    Ok((jwt, claims))
 }

@@ -28,7 +28,7 @@ pub struct Identity {
 }
 
 /// What is known of a client.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ClientFacts {
     /// Its id.
     pub id: Rc<str>,
@@ -38,6 +38,17 @@ pub struct ClientFacts {
     pub scopes: Rc<[String]>,
     /// Free values of the policy.
     pub metadata: Rc<serde_json::Value>,
+}
+
+/// Metadata is free, so it may hold what must not show.
+impl std::fmt::Debug for ClientFacts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientFacts")
+            .field("id", &self.id)
+            .field("tenant", &self.tenant)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
 }
 
 impl From<&Client> for ClientFacts {

@@ -87,11 +87,13 @@ impl JwtAuthenticator {
         compact: &Compact<'_>,
     ) -> Result<(), Stop> {
         let gateway = context.gateway;
-        let mut tried = false;
+        let (mut tried, mut named) = (false, false);
         let mut proves = |keys: &KeySet| {
             keys.candidates(compact.kid(), compact.algorithm(), context.now)
                 .any(|key| {
                     tried = true;
+                    // A key without an id fits every token: it doesn't make a `kid` known.
+                    named |= compact.kid().is_none() || key.kid() == compact.kid();
                     verify(compact, key, &gateway.host)
                 })
         };
@@ -103,6 +105,7 @@ impl JwtAuthenticator {
             match gateway.keys(*remote).set {
                 Some(set) if proves(&set) => return Ok(()),
                 Some(_) => {}
+                None if !self.may_be_ours(compact) => {}
                 None if context.answers.has(&Need::Keys(*remote))
                     || !gateway.may_fetch_keys(*remote) =>
                 {
@@ -111,11 +114,15 @@ impl JwtAuthenticator {
                 None => return Err(Stop::Need(Need::Keys(*remote))),
             }
         }
-        if !tried && self.may_be_ours(compact) {
+        if !named && self.may_be_ours(compact) {
             let kid = compact.kid().unwrap_or_default();
             for remote in &self.remotes {
                 let need = Need::FreshKeys(*remote, kid.to_owned());
-                if gateway.may_refetch_keys(*remote, kid) && !context.answers.has(&need) {
+                // A set that isn't there was asked for above.
+                if gateway.keys(*remote).set.is_some()
+                    && gateway.may_refetch_keys(*remote, kid)
+                    && !context.answers.has(&need)
+                {
                     return Err(Stop::Need(need));
                 }
             }

@@ -12,7 +12,6 @@ use subtle::ConstantTimeEq;
 pub struct ClientIndex(usize);
 
 /// One caller.
-#[derive(Debug)]
 pub struct Client {
     /// The name that tokens and keys resolve to.
     pub id: Rc<str>,
@@ -24,6 +23,18 @@ pub struct Client {
     pub enabled: bool,
     /// Free values for expressions: a JSON object.
     pub metadata: Rc<Value>,
+}
+
+/// Metadata is free, so it may hold what must not show.
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("id", &self.id)
+            .field("tenant", &self.tenant)
+            .field("scopes", &self.scopes)
+            .field("enabled", &self.enabled)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One API key.

@@ -127,19 +127,18 @@ impl<H: Host + 'static> Gateway<H> {
         // plugins might write there.
         let key = SlotKey::of_keys(&self.policy.digest, remote);
         let digest = || hex(&state.borrow().digest);
+        let lease_ends = |now: Duration| now.saturating_add(settings.timeout).saturating_add(RETRY);
+        // Whoever holds the lease may die, and a board that can't be written grants none.
+        let give_up = lease_ends(self.host.now());
         loop {
             let now = self.host.now();
             let slots = Slots(&self.host);
             match slots.get(&key, now) {
                 Some(Slot::Token { token, .. }) if token == digest() => return,
-                Some(Slot::Leased { .. }) => self.sleep(WAIT).await,
-                Some(_) => break,
-                None => {
-                    let end = now.saturating_add(settings.timeout).saturating_add(RETRY);
-                    if slots.lease(&key, 0, end, now).is_some() {
-                        break;
-                    }
-                }
+                Some(Slot::Token { .. } | Slot::Failed { .. }) => break,
+                None if slots.lease(&key, 0, lease_ends(now), now).is_some() => break,
+                Some(Slot::Leased { .. }) | None if now >= give_up => break,
+                Some(Slot::Leased { .. }) | None => self.sleep(WAIT).await,
             }
         }
         self.fetch_keys(remote).await;

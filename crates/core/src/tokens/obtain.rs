@@ -4,7 +4,7 @@ use super::reply::{self, ExchangeFailure, Obtained};
 use super::slots::{Failure, Slot, Slots};
 use super::{Breaker, Exchange, Held, HeldTokens, Pair, SlotKey};
 use crate::engine::Gateway;
-use crate::host::{Host, Level};
+use crate::host::{Answer, Host, Level};
 use crate::observe::Event;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
@@ -128,11 +128,19 @@ impl<H: Host + 'static> Gateway<H> {
             Some(Slot::Failed { failure, end }) => Lookup::Failed(Failed { failure, end }),
             Some(Slot::Leased { .. }) | None => match held {
                 Some(held) => Lookup::Found(held),
-                None => match slots.get(&SlotKey::of_pause(&self.policy.digest, exchange), now) {
-                    Some(Slot::Failed { failure, end }) => Lookup::Failed(Failed { failure, end }),
-                    _ => Lookup::Unknown,
-                },
+                None => self
+                    .paused(exchange, now)
+                    .map_or(Lookup::Unknown, Lookup::Failed),
             },
+        }
+    }
+
+    /// Whether the endpoint asked to be left alone, by whichever pair.
+    fn paused(&self, exchange: usize, now: Duration) -> Option<Failed> {
+        let key = SlotKey::of_pause(&self.policy.digest, exchange);
+        match Slots(&self.host).get(&key, now)? {
+            Slot::Failed { failure, end } => Some(Failed { failure, end }),
+            _ => None,
         }
     }
 
@@ -181,12 +189,19 @@ impl<H: Host + 'static> Gateway<H> {
             self.host.count(Event::ExchangeCalled);
             let answer = self.call(call.clone()).await;
             let outcome = reply::read(settings, &answer, self.host.now());
-            let failed = matches!(outcome, Err(ExchangeFailure::Unavailable(_)));
+            // Whatever it says about a request, it is there: strangers whose pairs it dislikes
+            // must not make it look broken to everybody else, nor be asked about again.
+            let failed = match &answer {
+                Answer::Reply { status, .. } => *status >= 500,
+                Answer::Failed => true,
+            };
             self.with_breaker(exchange, |breaker, now| {
                 breaker.leave(&settings.breaker, now, failed);
             });
             match outcome {
-                Err(ExchangeFailure::Unavailable(None)) if attempt < settings.retry.attempts => {
+                Err(ExchangeFailure::Unavailable(None))
+                    if failed && attempt < settings.retry.attempts =>
+                {
                     let mut random = [0; 2];
                     self.host.random(&mut random);
                     let random = u16::from_le_bytes(random);
@@ -228,14 +243,17 @@ impl<H: Host + 'static> Gateway<H> {
             match self.known(exchange, key) {
                 Lookup::Found(held) if held.refresh_at > now => return Some(Ok(held)),
                 Lookup::Found(held) => {
+                    if let Some(pause) = self.paused(exchange, now) {
+                        let next = pause.end.min(held.end);
+                        return Some(Ok(self.hold(key, held.refreshed_at(next, held.end))));
+                    }
                     let next = call_ends(now).min(held.end);
                     let slot = Slot::Token {
                         token: held.token.clone(),
                         refresh_at: next,
                         end: held.end,
                     };
-                    // Whoever moves the refresh time does the refreshing.
-                    if !slots.put(key, &slot, now) {
+                    if !slots.renew(key, &slot, now) {
                         return Some(Ok(held));
                     }
                     self.hold(key, held.refreshed_at(next, held.end));
@@ -275,6 +293,10 @@ impl<H: Host + 'static> Gateway<H> {
         key: &SlotKey,
         failure: ExchangeFailure,
     ) -> Result<Rc<Held>, Failed> {
+        let asked_for_peace = matches!(
+            failure,
+            ExchangeFailure::Limited(_) | ExchangeFailure::Unavailable(Some(_))
+        );
         let (failure, pause) = match failure {
             ExchangeFailure::Refused => {
                 if settings.own.is_some() {
@@ -313,8 +335,8 @@ impl<H: Host + 'static> Gateway<H> {
                 pause.as_secs().max(1)
             ),
         );
-        if pause > PAUSE && failure != Failure::Unusable {
-            // The endpoint itself asked for peace: it holds for every pair.
+        if asked_for_peace {
+            // It holds for every pair.
             let pause_key = SlotKey::of_pause(&self.policy.digest, exchange);
             self.fail(&pause_key, failure, pause);
         }

@@ -80,19 +80,14 @@ impl<H: Host> Slots<'_, H> {
 
     /// What is known about a key.
     pub fn get(&self, key: &SlotKey, now: Duration) -> Option<Slot> {
-        self.find(key)
-            .map(|(_, _, slot)| slot)
-            .filter(|slot| slot.end() > now)
+        self.spot(key, now)?.known.filter(|slot| slot.end() > now)
     }
 
     /// Writes what is known about a key, in place of what was known before. On a race the
     /// other's word stands: `false`.
     pub fn put(&self, key: &SlotKey, slot: &Slot, now: Duration) -> bool {
-        let place = match self.find(key) {
-            Some((index, cas, _)) => Some((index, cas)),
-            None => self.victim(key, now),
-        };
-        place.is_some_and(|(index, cas)| self.write(index, cas, key, slot))
+        self.spot(key, now)
+            .is_some_and(|spot| self.write(&spot, key, slot))
     }
 
     /// Takes the lease of a key on which nobody has a word yet.
@@ -100,48 +95,73 @@ impl<H: Host> Slots<'_, H> {
     /// `None` where somebody else did in the meantime: look again. `Some(false)` where the
     /// board can't be written at all: go on without it.
     pub fn lease(&self, key: &SlotKey, owner: u64, end: Duration, now: Duration) -> Option<bool> {
-        let place = match self.find(key) {
-            Some((_, _, slot)) if slot.end() > now => return None,
-            Some((index, cas, _)) => Some((index, cas)),
-            None => self.victim(key, now),
-        };
-        let Some((index, cas)) = place else {
+        let Some(spot) = self.spot(key, now) else {
             return Some(false);
         };
+        if spot.known.as_ref().is_some_and(|slot| slot.end() > now) {
+            return None;
+        }
         let lease = Slot::Leased { owner, end };
-        self.write(index, cas, key, &lease).then_some(true)
+        self.write(&spot, key, &lease).then_some(true)
     }
 
-    fn write(&self, index: u64, cas: u32, key: &SlotKey, slot: &Slot) -> bool {
+    /// Moves the refresh time of a token that is due: whoever does so refreshes it. `slot` is
+    /// the same token with its next refresh time.
+    ///
+    /// `false` where another worker did in the meantime, or knows something newer. `true` where
+    /// there is no board to agree on.
+    pub fn renew(&self, key: &SlotKey, slot: &Slot, now: Duration) -> bool {
+        let Some(spot) = self.spot(key, now) else {
+            return true;
+        };
+        let newer = match &spot.known {
+            Some(Slot::Token { refresh_at, .. }) => *refresh_at > now,
+            Some(other) => other.end() > now,
+            None => false,
+        };
+        !newer && self.write(&spot, key, slot)
+    }
+
+    fn write(&self, spot: &Spot, key: &SlotKey, slot: &Slot) -> bool {
         self.0
-            .shared_set(&slot_name(index), &encode(key, slot), cas)
+            .shared_set(&slot_name(spot.index), &encode(key, slot), spot.cas)
     }
 
-    fn ways(&self, key: &SlotKey) -> impl Iterator<Item = (u64, Shared)> {
+    /// Where a key stands, else the place that is missed least: empty or over first, then the
+    /// one that ends soonest. What is known and the version to replace it with come from one
+    /// read, so that nothing another worker writes after it can be overlooked.
+    fn spot(&self, key: &SlotKey, now: Duration) -> Option<Spot> {
         let home = key.prefix();
-        (0..WAYS).filter_map(move |way| {
+        let mut missed_least: Option<(Duration, Spot)> = None;
+        for way in 0..WAYS {
             let index = home.wrapping_add(way) % SLOTS;
-            Some((index, self.0.shared_get(&slot_name(index))?))
-        })
-    }
-
-    fn find(&self, key: &SlotKey) -> Option<(u64, u32, Slot)> {
-        self.ways(key).find_map(|(index, shared)| {
-            let (found, slot) = decode(&shared.value)?;
-            (found == *key).then_some((index, shared.cas, slot))
-        })
-    }
-
-    /// The place that is missed least: empty or over first, then the one that ends soonest.
-    fn victim(&self, key: &SlotKey, now: Duration) -> Option<(u64, u32)> {
-        self.ways(key)
-            .filter(|(_, shared)| shared.cas != 0)
-            .min_by_key(|(_, shared)| match decode(&shared.value) {
+            let Some(Shared { value, cas }) = self.0.shared_get(&slot_name(index)) else {
+                continue;
+            };
+            let end = match decode(&value) {
+                Some((found, slot)) if found == *key => {
+                    let known = Some(slot);
+                    return Some(Spot { index, cas, known });
+                }
                 Some((_, slot)) if slot.end() > now => slot.end(),
                 _ => Duration::ZERO,
-            })
-            .map(|(index, shared)| (index, shared.cas))
+            };
+            let sooner = missed_least.as_ref().is_none_or(|(other, _)| end < *other);
+            if cas != 0 && sooner {
+                let known = None;
+                missed_least = Some((end, Spot { index, cas, known }));
+            }
+        }
+        missed_least.map(|(_, spot)| spot)
     }
+}
+
+/// A place on the board as one read found it.
+struct Spot {
+    index: u64,
+    cas: u32,
+    /// What it says about the key that was looked for, be it over or not.
+    known: Option<Slot>,
 }
 
 impl Slot {
@@ -241,3 +261,6 @@ impl Failure {
         Failure::ALL.get(usize::try_from(code).ok()?).copied()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,7 +88,7 @@ impl Compiler<'_> {
         if !(1..=LONGEST_TOKEN).contains(&max_length) {
             self.problem(
                 &path.key("max_length"),
-                format!("a token's length is at most {LONGEST_TOKEN} bytes"),
+                format!("a token's length lies between 1 and {LONGEST_TOKEN} bytes"),
             );
         }
         let audience = raw.audience.map(|list| list.0);
@@ -316,11 +316,10 @@ impl Compiler<'_> {
                 if !skipped.is_empty() {
                     return Vec::new();
                 }
-                if set.is_empty() {
-                    self.problem(path, "the set has no key");
-                }
                 let keys = set.into_keys();
-                if !algorithms.is_empty()
+                if keys.is_empty() {
+                    self.problem(path, "the set has no key");
+                } else if !algorithms.is_empty()
                     && keys
                         .iter()
                         .all(|key| key.check_usable_with(algorithms).is_err())
@@ -402,6 +401,12 @@ impl Compiler<'_> {
         let from = self.pair_source(raw.from, &path.key("from"));
         let exchange = self.exchange_token(&raw.exchange, false, &path.key("exchange"));
         let names = self.authenticator_names.clone();
+        if raw.client_claim.is_some() && raw.verify.is_none() {
+            self.problem(
+                &path.key("client_claim"),
+                "a claim is only known of a verified token: give `verify` too",
+            );
+        }
         let verify = raw.verify.and_then(|name| {
             let place = path.key("verify");
             let index = self.named("authenticator", &name, &names, &place)?;
@@ -413,12 +418,6 @@ impl Compiler<'_> {
             }
             Some(index)
         });
-        if raw.client_claim.is_some() && verify.is_none() {
-            self.problem(
-                &path.key("client_claim"),
-                "a claim is only known of a verified token: give `verify` too",
-            );
-        }
         let lookup = raw
             .lookup
             .and_then(|lookup| self.lookup(name, lookup, &path.key("lookup")));

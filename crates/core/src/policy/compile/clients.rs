@@ -19,7 +19,7 @@ impl Compiler<'_> {
         if raw.id.is_empty() || raw.id.chars().any(char::is_control) {
             self.problem(
                 &path.key("id"),
-                "a client's id is a text without control characters",
+                "a client's id is a text that isn't empty and has no control characters",
             );
         }
         let metadata = match raw.metadata {

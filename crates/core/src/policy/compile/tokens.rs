@@ -1,8 +1,8 @@
 //! `tokens`.
 
 use super::{Compiler, TokenKind};
-use crate::expression::Place;
-use crate::policy::document::{Path, Secret};
+use crate::expression::{Expression, Place, Variable};
+use crate::policy::document::{ExpressionSource, Path, Secret};
 use crate::policy::raw;
 use crate::tokens::{BreakerSettings, ClientAuth, Exchange, Pair, Pointers, Retry};
 use std::collections::BTreeMap;
@@ -101,13 +101,13 @@ impl Compiler<'_> {
             .into_iter()
             .filter_map(|(field, source)| {
                 let place = path.key("form").key(&field);
-                let expression = self.expression(&source, Place::ExchangeForm, &place)?;
+                let expression = self.body_expression(&source, Place::ExchangeForm, &place)?;
                 Some((field, expression))
             })
             .collect();
-        let json = raw
-            .json
-            .and_then(|source| self.expression(&source, Place::ExchangeJson, &path.key("json")));
+        let json = raw.json.and_then(|source| {
+            self.body_expression(&source, Place::ExchangeJson, &path.key("json"))
+        });
         let headers = self.call_headers(raw.headers, &path.key("headers"));
         let pointers = self.pointers(raw.response.unwrap_or_default(), &path.key("response"));
         let mut time = |given: Option<crate::policy::document::Duration>, default, key: &str| {
@@ -149,6 +149,30 @@ impl Compiler<'_> {
             refresh_before: raw.refresh_before.map_or(REFRESH_BEFORE, |time| time.0),
             cache_failures,
         })
+    }
+
+    /// An expression of the call's body. One token serves all requests of a pair, so what only
+    /// one of them knows can't be part of how it is asked for yet.
+    fn body_expression(
+        &mut self,
+        source: &ExpressionSource,
+        place: Place,
+        path: &Path,
+    ) -> Option<Expression> {
+        let expression = self.expression(source, place, path)?;
+        for (variable, name) in [
+            (Variable::Request, "request"),
+            (Variable::Path, "path"),
+            (Variable::Assertion, "assertion"),
+        ] {
+            if expression.uses(variable) {
+                self.problem(
+                    path,
+                    format!("`{name}` is part of the policy language here, but this version of Doorward doesn't do it yet"),
+                );
+            }
+        }
+        Some(expression)
     }
 
     fn retry(&mut self, raw: raw::Retry, path: &Path) -> Retry {

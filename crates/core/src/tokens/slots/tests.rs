@@ -1,0 +1,240 @@
+//! Slots: what is read back, who wins, who makes way.
+
+use super::*;
+use crate::host::{Call, DispatchError, Level};
+use crate::jose::HostVerifier;
+use crate::observe::Event;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+const NOW: Duration = Duration::from_secs(1_700_000_000);
+
+/// A board as Envoy has it, and nothing else.
+#[derive(Default)]
+struct Board {
+    values: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
+    version: Cell<u32>,
+}
+
+impl HostVerifier for Board {
+    fn verify_signature(&self, _: &str, _: &[u8], _: &[u8], _: &[u8]) -> Option<bool> {
+        None
+    }
+}
+
+impl Host for Board {
+    fn now(&self) -> Duration {
+        NOW
+    }
+    fn random(&self, _: &mut [u8]) {}
+    fn shared_get(&self, key: &str) -> Option<Shared> {
+        let (value, cas) = self.values.borrow().get(key)?.clone();
+        Some(Shared { value, cas })
+    }
+    fn shared_set(&self, key: &str, value: &[u8], cas: u32) -> bool {
+        let mut values = self.values.borrow_mut();
+        let stored = values.get(key).map(|(_, stored)| *stored);
+        if cas != 0 && stored.is_some_and(|stored| stored != cas) {
+            return false;
+        }
+        self.version.set(self.version.get() + 1);
+        values.insert(key.to_owned(), (value.to_vec(), self.version.get()));
+        true
+    }
+    fn dispatch(&self, _: &Call) -> Result<u32, DispatchError> {
+        Err(DispatchError)
+    }
+    fn wake(&self) {}
+    fn log(&self, _: Level, _: &str) {}
+    fn count(&self, _: Event) {}
+}
+
+fn board() -> Board {
+    let board = Board::default();
+    Slots(&board).create();
+    board
+}
+
+/// A key whose home is this slot.
+fn key(home: u64, salt: u8) -> SlotKey {
+    let mut key = [salt; 32];
+    key[..8].copy_from_slice(&home.to_le_bytes());
+    SlotKey(key)
+}
+
+fn after(seconds: u64) -> Duration {
+    NOW + Duration::from_secs(seconds)
+}
+
+fn token(name: &str, seconds: u64) -> Slot {
+    Slot::Token {
+        token: name.to_owned(),
+        refresh_at: after(seconds / 2),
+        end: after(seconds),
+    }
+}
+
+fn leased(seconds: u64) -> Slot {
+    let end = after(seconds);
+    Slot::Leased { owner: 7, end }
+}
+
+fn random(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state >> 8
+}
+
+#[test]
+fn what_is_written_is_what_is_read() {
+    let mut slots = vec![token("t", 60), token(&"x".repeat(16 * 1024), 1), leased(5)];
+    slots.extend(Failure::ALL.map(|failure| Slot::Failed {
+        failure,
+        end: after(5),
+    }));
+    for slot in slots {
+        let bytes = encode(&key(3, 9), &slot);
+        assert_eq!(decode(&bytes), Some((key(3, 9), slot.clone())));
+        for cut in 0..HEAD.min(bytes.len()) {
+            assert_eq!(decode(&bytes[..cut]), None, "{slot:?} cut at {cut}");
+        }
+        let mut other = bytes.clone();
+        other[0] = VERSION + 1;
+        assert_eq!(decode(&other), None);
+    }
+    // Times beyond what fits are the latest that do.
+    let slot = Slot::Leased {
+        owner: 0,
+        end: Duration::MAX,
+    };
+    let end = Duration::from_millis(u64::MAX);
+    let (_, read) = decode(&encode(&key(0, 0), &slot)).unwrap();
+    assert_eq!(read.end(), end);
+}
+
+#[test]
+fn garbage_is_never_a_token_of_another_key() {
+    let mut state = 42;
+    let good = encode(&key(1, 1), &token("good", 60));
+    for _ in 0..4000 {
+        let bytes: Vec<u8> = match random(&mut state) % 2 {
+            0 => {
+                let length = random(&mut state) as usize % 120;
+                (0..length).map(|_| random(&mut state) as u8).collect()
+            }
+            _ => {
+                let mut bytes = good.clone();
+                let at = random(&mut state) as usize % bytes.len();
+                bytes[at] = random(&mut state) as u8;
+                bytes.truncate(bytes.len() - random(&mut state) as usize % 3);
+                bytes
+            }
+        };
+        let board = Board::default();
+        for index in 0..WAYS {
+            board.shared_set(&slot_name(1 + index), &bytes, 0);
+        }
+        if let Some((found, slot)) = decode(&bytes)
+            && let Slot::Token { token, .. } = slot
+        {
+            assert!(!token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()));
+            assert_eq!(&bytes[2..34], &found.0);
+        }
+        assert_eq!(Slots(&board).get(&key(1, 2), NOW), None, "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_key_is_found_in_any_of_its_places_and_the_last_one_wraps() {
+    for home in [0, 5, SLOTS - 1, SLOTS, u64::MAX] {
+        let board = board();
+        let slots = Slots(&board);
+        for salt in 0..4 {
+            assert!(slots.put(&key(home, salt), &token("t", 60), NOW));
+        }
+        for salt in 0..4 {
+            assert_eq!(slots.get(&key(home, salt), NOW), Some(token("t", 60)));
+        }
+        assert_eq!(board.values.borrow().len() as u64, SLOTS);
+    }
+}
+
+#[test]
+fn the_one_that_ends_soonest_makes_way() {
+    let board = board();
+    let slots = Slots(&board);
+    for (salt, seconds) in [(0, 60), (1, 30), (2, 90), (3, 45)] {
+        slots.put(&key(8, salt), &token("t", seconds), NOW);
+    }
+    assert!(slots.put(&key(8, 4), &token("new", 10), NOW));
+    assert_eq!(slots.get(&key(8, 1), NOW), None);
+    for salt in [0, 2, 3, 4] {
+        assert!(slots.get(&key(8, salt), NOW).is_some(), "{salt}");
+    }
+    // What is over goes before anything that isn't.
+    assert!(slots.put(&key(8, 5), &token("new", 99), after(10)));
+    assert_eq!(slots.get(&key(8, 4), after(10)), None);
+    assert!(slots.get(&key(8, 3), after(10)).is_some());
+}
+
+#[test]
+fn a_word_that_is_over_says_nothing() {
+    let board = board();
+    let slots = Slots(&board);
+    slots.put(&key(1, 1), &token("t", 60), NOW);
+    assert!(slots.get(&key(1, 1), after(59)).is_some());
+    assert_eq!(slots.get(&key(1, 1), after(60)), None);
+}
+
+#[test]
+fn a_lease_is_granted_once_until_its_end() {
+    let board = board();
+    let slots = Slots(&board);
+    assert_eq!(slots.lease(&key(1, 1), 7, after(5), NOW), Some(true));
+    assert_eq!(slots.lease(&key(1, 1), 8, after(5), NOW), None);
+    assert_eq!(slots.get(&key(1, 1), NOW), Some(leased(5)));
+    assert_eq!(slots.lease(&key(1, 1), 8, after(9), after(5)), Some(true));
+    // A word that stands is no place for a lease.
+    slots.put(&key(1, 1), &token("t", 60), NOW);
+    assert_eq!(slots.lease(&key(1, 1), 9, after(5), NOW), None);
+    // Without a board everybody goes on alone.
+    assert_eq!(
+        Slots(&Board::default()).lease(&key(1, 1), 9, after(5), NOW),
+        Some(false)
+    );
+}
+
+#[test]
+fn only_a_refresh_that_is_due_is_taken_over() {
+    let due = after(30);
+    let next = Slot::Token {
+        token: "t".to_owned(),
+        refresh_at: after(35),
+        end: after(60),
+    };
+    let refused = Slot::Failed {
+        failure: Failure::Refused,
+        end: after(40),
+    };
+    for (known, taken) in [
+        (None, true),
+        (Some(token("t", 60)), true),
+        // Another worker moved the time, got a newer token, or was refused.
+        (Some(next.clone()), false),
+        (Some(token("newer", 600)), false),
+        (Some(refused), false),
+        (Some(leased(40)), false),
+        (Some(leased(20)), true),
+    ] {
+        let board = board();
+        let slots = Slots(&board);
+        if let Some(known) = &known {
+            slots.put(&key(1, 1), known, NOW);
+        }
+        assert_eq!(slots.renew(&key(1, 1), &next, due), taken, "{known:?}");
+        let stands = if taken { Some(next.clone()) } else { known };
+        assert_eq!(slots.get(&key(1, 1), due), stands);
+    }
+    assert!(Slots(&Board::default()).renew(&key(1, 1), &next, due));
+}

@@ -1,0 +1,324 @@
+//! What is told of a broken policy: every problem at once, each with its place and the mend,
+//! and never a secret.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that can't go on stops"
+)]
+
+mod support;
+
+use doorward_core::policy;
+use support::START;
+use support::jwt;
+
+/// Each with `version: 1` before it, unless it names a version itself.
+#[rustfmt::skip]
+const BROKEN: &[(&str, &[&str])] = &[
+        ("version: 2
+rules: [{match: {path: /}, authenticate: none}]", &["version (line 1, column 10): this Doorward reads version 1 of the policy language"]),
+        ("version: 1", &[r#"line 1, column 1: "rules" is required here"#]),
+        ("rules: []", &["rules (line 2, column 8): without a rule every request would be refused; write at least one"]),
+        ("rules: [{match: {path: /}}]", &[r#"rules[0] (line 2, column 9): "authenticate" is required here: an authenticator's name, or `none` for everybody"#]),
+        ("rules: [{authenticate: none}]", &[r#"rules[0] (line 2, column 9): "match" is required here"#]),
+        ("rules: [{match: {path: x}, authenticate: none}]", &["rules[0].match.path (line 2, column 24): a path begins with `/`"]),
+        (r#"rules: [{match: {path: "/a/**/b"}, authenticate: none}]"#, &["rules[0].match.path (line 2, column 24): `**` stands at the end, and `{name}` is a whole segment; there is no other wildcard"]),
+        (r#"rules: [{match: {path: "/a//b"}, authenticate: none}]"#, &["rules[0].match.path (line 2, column 24): a path has no empty segment"]),
+        (r#"rules: [{match: {path: "/{a}/{a}"}, authenticate: none}]"#, &["rules[0].match.path (line 2, column 24): a path variable's name stands once in a path"]),
+        (r#"rules: [{match: {path: "/{}"}, authenticate: none}]"#, &["rules[0].match.path (line 2, column 24): a path variable's name has letters, digits and `_`, and no digit first"]),
+        (r#"rules: [{match: {path: "/a/../b"}, authenticate: none}]"#, &["rules[0].match.path (line 2, column 24): a path has no dot segment"]),
+        (r#"rules: [{match: {path: "/a?b"}, authenticate: none}]"#, &["rules[0].match.path (line 2, column 24): a path has no query, fragment, backslash or control character"]),
+        ("rules: [{match: {path: /, methods: []}, authenticate: none}]", &["rules[0].match.methods (line 2, column 36): an empty list would match nothing; leave it out for all"]),
+        (r#"rules: [{match: {path: /, methods: ["GET POST"]}, authenticate: none}]"#, &["rules[0].match.methods[0] (line 2, column 37): expected a method, as in GET"]),
+        ("rules: [{match: {path: /, hosts: []}, authenticate: none}]", &["rules[0].match.hosts (line 2, column 34): an empty list would match nothing; leave it out for all"]),
+        (r#"rules: [{match: {path: /, hosts: ["a:80", "*", "https://a", "a."]}, authenticate: none}]"#, &["rules[0].match.hosts[0] (line 2, column 35): hosts are compared without their port: leave it out", "rules[0].match.hosts[1] (line 2, column 43): a host is a name like `api.example.com`, or `*.example.com` for all below it", "rules[0].match.hosts[2] (line 2, column 48): a host is a name like `api.example.com`, or `*.example.com` for all below it", "rules[0].match.hosts[3] (line 2, column 61): a host is a name like `api.example.com`, or `*.example.com` for all below it"]),
+        ("authenticators: {supplier-key: {api_key: {from: [{header: a}]}}}
+rules: [{match: {path: /}, authenticate: suplier-key}]", &[r#"rules[0].authenticate (line 3, column 42): no authenticator is called "suplier-key"; did you mean "supplier-key"?"#]),
+        ("rules: [{match: {path: /}, authenticate: key}]", &[r#"rules[0].authenticate (line 2, column 42): no authenticator is called "key"; the policy has none"#]),
+        ("authenticators: {aa: {api_key: {from: [{header: a}]}}, bb: {api_key: {from: [{header: b}]}}}
+rules: [{match: {path: /}, authenticate: unheard-of}]", &[r#"rules[0].authenticate (line 3, column 42): no authenticator is called "unheard-of"; there are: aa, bb"#]),
+        ("rules: [{match: {path: /}, authenticate: {any: []}}]", &["rules[0].authenticate.any (line 2, column 48): name at least one authenticator"]),
+        ("rules: [{match: {path: /}, authenticate: {}}]", &["rules[0].authenticate (line 2, column 42): give exactly one of any, all; none is here"]),
+        ("authenticators: {a: {api_key: {from: [{header: a}]}}}
+rules: [{match: {path: /}, authenticate: {any: [a], all: [a]}}]", &["rules[0].authenticate (line 3, column 42): give exactly one of any, all; more than one is here"]),
+        ("authenticators: {a: {api_key: {from: [{header: a}]}}}
+rules: [{match: {path: /}, authenticate: {all: [a, none]}}]", &["rules[0].authenticate.all[1] (line 3, column 52): `none` stands alone: beside it every other member would be needless"]),
+        ("authenticators: {a: {api_key: {from: [{header: a}]}}}
+rules: [{match: {path: /}, authenticate: {all: [a, {any: [b]}]}}]", &[r#"rules[0].authenticate.all[1].any[0] (line 3, column 59): no authenticator is called "b"; there are: a"#]),
+        ("rules: [{match: {path: /}, authenticate: none, authorize: {networks: []}}]", &["rules[0].authorize.networks (line 2, column 70): an empty list would refuse everybody; leave it out for all"]),
+        (r#"rules: [{match: {path: /}, authenticate: none, authorize: {networks: ["10.0.0.1/8", "10/8", "::/129"]}}]"#, &["rules[0].authorize.networks[0] (line 2, column 71): the address has bits set beyond the network's length; write it without them", "rules[0].authorize.networks[1] (line 2, column 85): a network is an address, or an address, `/` and the number of leading bits, as in 10.0.0.0/8 or 2001:db8::/32", "rules[0].authorize.networks[2] (line 2, column 93): a network is an address, or an address, `/` and the number of leading bits, as in 10.0.0.0/8 or 2001:db8::/32"]),
+        ("rules: [{match: {path: /}, authenticate: none, authorize: {scopes: [a]}}]", &["rules[0].authorize.scopes (line 2, column 68): with `authenticate: none` nobody has scopes; name an authenticator"]),
+        ("authenticators: {a: {api_key: {from: [{header: a}]}}}
+rules: [{match: {path: /}, authenticate: a, authorize: {scopes: {any: []}}}]", &["rules[0].authorize.scopes (line 3, column 65): name at least one scope"]),
+        (r#"authenticators: {a: {api_key: {from: [{header: a}]}}}
+rules: [{match: {path: /}, authenticate: a, authorize: {scopes: ["a b", "", "a\""]}}]"#, &["rules[0].authorize.scopes[0] (line 3, column 66): a scope is visible ASCII without spaces, quotes and backslashes", "rules[0].authorize.scopes[1] (line 3, column 73): a scope is visible ASCII without spaces, quotes and backslashes", "rules[0].authorize.scopes[2] (line 3, column 77): a scope is visible ASCII without spaces, quotes and backslashes"]),
+        (r#"rules: [{match: {path: "/{name}"}, authenticate: none, authorize: {bind: {nam: "'x'"}}}]"#, &["rules[0].authorize.bind.nam (line 2, column 80): the rule's path has no variable {nam}"]),
+        (r#"rules: [{match: {path: "/{name}"}, authenticate: none, authorize: {bind: {name: path.nam}}}]"#, &["rules[0].authorize.bind.name (line 2, column 81): the rule's path has no variable {nam}"]),
+        (r#"rules: [{match: {path: /}, authenticate: none, authorize: {allow_if: "claims.a =="}}]"#, &["rules[0].authorize.allow_if (line 2, column 70): this is no CEL expression: it ends too early (at column 12 of the expression)"]),
+        (r#"rules: [{match: {path: /}, authenticate: none, authorize: {allow_if: "clams.a == 1"}}]"#, &["rules[0].authorize.allow_if (line 2, column 70): there is no variable `clams` here; did you mean `claims`?"]),
+        (r#"rules: [{match: {path: /}, authenticate: none, authorize: {allow_if: "'text'"}}]"#, &["rules[0].authorize.allow_if (line 2, column 70): `allow_if` must be true or false, this expression is a string"]),
+        (r#"rules: [{match: {path: /}, authenticate: none, authorize: {allow_if: "token.value == ''"}}]"#, &["rules[0].authorize.allow_if (line 2, column 70): `token` is not available in `allow_if`; here you can use request, path, source, client, claims, tenant, scopes, metadata"]),
+        ("rules: [{match: {path: /}, authenticate: none, upstream: {authorization: cognit}}]", &[r#"rules[0].upstream.authorization (line 2, column 74): no token is called "cognit"; the policy has none"#]),
+        (r#"tokens: {cognito: {exchange: {cluster: c, url: "http://c/t"}}}
+rules: [{match: {path: /}, authenticate: none, upstream: {authorization: cognito}}]"#, &["rules[0].upstream.authorization (line 3, column 74): this token needs a `client` of its own: nobody else's pair is there to be exchanged"]),
+        (r#"rules: [{match: {path: /}, authenticate: none, upstream: {headers: {"x y": "'a'"}}}]"#, &[r#"rules[0].upstream.headers."x y" (line 2, column 76): a header's name has letters, digits and `-`"#]),
+        (r#"rules: [{match: {path: /}, authenticate: none, upstream: {headers: {Authorization: "'a'", Content-Length: "'1'", Cookie: "'a'"}}}]"#, &["rules[0].upstream.headers.Authorization (line 2, column 84): what becomes of Authorization is said by `upstream.authorization`", "rules[0].upstream.headers.Content-Length (line 2, column 107): this header belongs to the connection or the body; choose another name", "rules[0].upstream.headers.Cookie (line 2, column 122): this header belongs to the connection or the body; choose another name"]),
+        ("rules: [{match: {path: /}, authenticate: none, upstream: {headers: {x-a: path.b}}}]", &["rules[0].upstream.headers.x-a (line 2, column 74): the rule's path has no variable {b}"]),
+        (r#"rules: [{match: {path: /}, authenticate: none}]
+identity_headers: {host: "'a'", "": "'a'", x-a: "secret"}"#, &[r#"identity_headers."" (line 3, column 37): a header's name has letters, digits and `-`"#, "identity_headers.host (line 3, column 26): this header belongs to the connection or the body; choose another name", "identity_headers.x-a (line 3, column 49): there is no variable `secret` here; known are request, path, source, client, claims, tenant, scopes, metadata; for the text itself write `'secret'`"]),
+        (r#"rules: [{match: {path: /}, authenticate: none}]
+errors: {status: {no_rul: 404, no_rule: 200, rate_limited: 70000}, message: {nothing: x}, realm: "a\"b", content_type: ""}"#, &["errors.content_type (line 3, column 120): expected a media type, as in application/json", "errors.realm (line 3, column 98): a realm is plain ASCII without quotes and backslashes", r#"errors.status.no_rul (line 3, column 27): there is no public reason "no_rul"; did you mean "no_rule"?"#, "errors.status.no_rule (line 3, column 41): a refusal's status lies between 400 and 599", "errors.status.rate_limited (line 3, column 60): a refusal's status lies between 400 and 599", r#"errors.message.nothing (line 3, column 87): there is no public reason "nothing""#]),
+        (r#"rules: [{match: {path: /}, authenticate: none, errors: {body: "claims", content_type: "a\nb"}}]"#, &["rules[0].errors.body (line 2, column 63): `claims` is not available in `errors.body`; here you can use request, status, reason, message, error_id, detail, retry_after", "rules[0].errors.content_type (line 2, column 87): expected a media type, as in application/json"]),
+        ("authenticators: {a: {}}
+rules: [{match: {path: /}, authenticate: a}]", &["authenticators.a (line 2, column 21): give exactly one of jwt, api_key, client_credentials; none is here"]),
+        ("authenticators: {a: {jwt: {algorithms: ES256, keys: []}, api_key: {from: [{header: a}]}}}
+rules: [{match: {path: /}, authenticate: a}]", &["authenticators.a (line 2, column 21): give exactly one of jwt, api_key, client_credentials; more than one is here"]),
+        ("authenticators: {none: {api_key: {from: [{header: a}]}}}
+rules: [{match: {path: /}, authenticate: none}]", &["authenticators.none (line 2, column 24): this word has a meaning of its own; choose another name"]),
+        ("authenticators: {a: {api_key: {from: []}}}
+rules: [{match: {path: /}, authenticate: a}]", &["authenticators.a.api_key.from (line 2, column 38): name at least one place that may hold the credential"]),
+        (r#"authenticators: {a: {api_key: {from: [{header: a, query: b}, {}, {header: "a b"}, {query: ""}, {cookie: "a;b"}, {query: a, scheme: Bearer}, {header: a, scheme: "a b"}]}}}
+rules: [{match: {path: /}, authenticate: a}]"#, &["authenticators.a.api_key.from[0] (line 2, column 39): give exactly one of header, query, cookie; more than one is here", "authenticators.a.api_key.from[1] (line 2, column 62): give exactly one of header, query, cookie; none is here", "authenticators.a.api_key.from[2].header (line 2, column 75): a header's name has letters, digits and `-`", "authenticators.a.api_key.from[3] (line 2, column 83): the name can't stand in a request; mend it", "authenticators.a.api_key.from[4] (line 2, column 96): the name can't stand in a request; mend it", "authenticators.a.api_key.from[5].scheme (line 2, column 132): a scheme stands in headers only; leave it out", "authenticators.a.api_key.from[6].scheme (line 2, column 161): a scheme is one word, as in `Bearer`"]),
+        ("authenticators: {a: {api_key: {from: [{header: a}], require_tenant: claims.tenant}}}
+rules: [{match: {path: /}, authenticate: a}]", &["authenticators.a.api_key.require_tenant (line 2, column 69): `claims` is not available in `require_tenant`; here you can use request, path, source"]),
+        ("authenticators: {a: {jwt: {algorithms: [], keys: []}}}
+rules: [{match: {path: /}, authenticate: a}]", &["authenticators.a.jwt.algorithms (line 2, column 40): name at least one algorithm, for instance ES256", "authenticators.a.jwt.keys (line 2, column 50): give at least one key"]),
+        ("authenticators: {a: {jwt: {algorithms: [ES256K, none, es256], keys: [{jwk: {kty: EC}}]}}}
+rules: [{match: {path: /}, authenticate: a}]", &[r#"authenticators.a.jwt.algorithms[0] (line 2, column 41): no signature algorithm is called "ES256K"; there are: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA"#, r#"authenticators.a.jwt.algorithms[1] (line 2, column 49): no signature algorithm is called "none"; there are: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA"#, r#"authenticators.a.jwt.algorithms[2] (line 2, column 55): no signature algorithm is called "es256"; there are: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA"#]),
+        (r#"authenticators: {a: {jwt: {algorithms: [HS256], keys: [{}, {secret: {}}, {secret: {value: a, hex: aa}}, {secret: {hex: xyz}}, {secret: {base64: "a"}}, {secret: {base64url: "a="}}, {secret: {value: short}}]}}}
+rules: [{match: {path: /}, authenticate: a}]"#, &["authenticators.a.jwt.keys[0] (line 2, column 56): give exactly one of secret, pem, jwk, jwks, remote, token, client; none is here", "authenticators.a.jwt.keys[1].secret (line 2, column 69): give exactly one of value, base64, base64url, hex; none is here", "authenticators.a.jwt.keys[2].secret (line 2, column 83): give exactly one of value, base64, base64url, hex; more than one is here", "authenticators.a.jwt.keys[3].secret (line 2, column 114): the secret is no hex", "authenticators.a.jwt.keys[4].secret (line 2, column 136): the secret is no base64 with padding", "authenticators.a.jwt.keys[5].secret (line 2, column 161): the secret is no base64url without padding", "authenticators.a.jwt.keys[6].secret (line 2, column 190): the secret has 5 bytes; HS256 needs at least 32, HS384 48, HS512 64"]),
+        ("authenticators: {a: {jwt: {algorithms: [ES256], keys: [{pem: nonsense}, {jwk: {kty: RSA, n: AQAB, e: AQAB}}, {jwk: {kty: oct, k: AAAA}}, {jwks: {keys: []}}, {jwks: {keys: [{kty: EC, crv: P-256, x: AA, y: AA}]}}, {jwks: 7}]}}}
+rules: [{match: {path: /}, authenticate: a}]", &["authenticators.a.jwt.keys[0].pem (line 2, column 62): no PEM block `PUBLIC KEY` or `CERTIFICATE` can be read", "authenticators.a.jwt.keys[1].jwk (line 2, column 79): the RSA key has 17 bits; it needs at least 2048 and at most 8192", "authenticators.a.jwt.keys[2].jwk (line 2, column 116): the secret has 3 bytes; HS256 needs at least 32, HS384 48, HS512 64", "authenticators.a.jwt.keys[3].jwks (line 2, column 145): the set has no key", "authenticators.a.jwt.keys[4].jwks.keys[0] (line 2, column 173): x and y must have 32 bytes each on P-256", "authenticators.a.jwt.keys[5].jwks (line 2, column 220): the JWKS must be a JSON object without duplicate members"]),
+        (r#"authenticators: {a: {jwt: {algorithms: [ES256], keys: [{remote: {cluster: c, url: "ftp://a", refresh: 10ms, timeout: 0s}}, {remote: {cluster: c, url: "http://a"}, kid: x}, {remote: {cluster: c, url: "http://a", refresh: 500ms, timeout: 0s}}]}}}
+rules: [{match: {path: /}, authenticate: a}]"#, &["authenticators.a.jwt.keys[0].remote.url (line 2, column 83): expected a URL, as in https://idp.example.com/oauth2/token", "authenticators.a.jwt.keys[1] (line 2, column 124): kid, not_before and expires stand beside one key, not beside a set", "authenticators.a.jwt.keys[2].remote.refresh (line 2, column 221): keys are fetched once a second at the most", "authenticators.a.jwt.keys[2].remote.timeout (line 2, column 237): a call needs some time; 2s is the default"]),
+        ("authenticators: {a: {jwt: {algorithms: [HS256], audience: [], max_length: 0, keys: [{secret: {value: a-secret-of-thirty-two-bytes-yes}, not_before: 2027-01-01T00:00:00Z, expires: 2026-01-01T00:00:00Z}]}}}
+rules: [{match: {path: /}, authenticate: a}]", &["authenticators.a.jwt.keys[0].expires (line 2, column 180): this ends before it begins (`not_before`)", "authenticators.a.jwt.max_length (line 2, column 75): a token's length lies between 1 and 61440 bytes", "authenticators.a.jwt.audience (line 2, column 59): name at least one audience, or leave it out"]),
+        (r#"authenticators: {a: {jwt: {algorithms: [HS256], keys: [{secret: {value: a-secret-of-thirty-two-bytes-yes}}], client: client.id, scopes: "1 +", tenant: tenant}}}
+rules: [{match: {path: /}, authenticate: a}]"#, &["authenticators.a.jwt.client (line 2, column 118): `client` is not available in `jwt.client`; here you can use request, path, source, claims", "authenticators.a.jwt.scopes (line 2, column 137): this is no CEL expression: it ends too early (at column 4 of the expression)", "authenticators.a.jwt.tenant (line 2, column 152): `tenant` is not available in `jwt.tenant`; here you can use request, path, source, claims"]),
+        ("authenticators: {a: {client_credentials: {from: {}, exchange: b}}}
+rules: [{match: {path: /}, authenticate: a}]", &["authenticators.a.client_credentials.from (line 2, column 49): give either `id` and `secret`, or `basic: true`", r#"authenticators.a.client_credentials.exchange (line 2, column 63): no token is called "b"; the policy has none"#]),
+        (r#"authenticators: {a: {client_credentials: {from: {basic: true, id: {header: x}}, exchange: own, verify: a, client_claim: x}}}
+tokens: {own: {exchange: {cluster: c, url: "http://c", client: {id: a, secret: b}}}}
+rules: [{match: {path: /}, authenticate: a}]"#, &["authenticators.a.client_credentials.from (line 2, column 49): give either `id` and `secret`, or `basic: true`", "authenticators.a.client_credentials.exchange (line 2, column 91): this token has a `client` of its own; leave that out, or name another token: here the caller's pair is exchanged", "authenticators.a.client_credentials.verify (line 2, column 104): a token is verified by a jwt authenticator; name one"]),
+        (r#"authenticators: {a: {client_credentials: {from: {id: {header: x}, secret: {}}, exchange: t, client_claim: x, verify: nobody}}}
+tokens: {t: {exchange: {cluster: c, url: "http://c"}}}
+rules: [{match: {path: /}, authenticate: a}]"#, &["authenticators.a.client_credentials.from.secret (line 2, column 75): give exactly one of header, query, cookie; none is here", r#"authenticators.a.client_credentials.verify (line 2, column 118): no authenticator is called "nobody"; there are: a"#]),
+        (r#"authenticators: {a: {client_credentials: {from: {basic: true}, exchange: t, client_claim: x}}}
+tokens: {t: {exchange: {cluster: c, url: "http://c"}}}
+rules: [{match: {path: /}, authenticate: a}]"#, &["authenticators.a.client_credentials.client_claim (line 2, column 91): a claim is only known of a verified token: give `verify` too"]),
+        (r#"authenticators: {a: {client_credentials: {from: {basic: true}, exchange: broken}}}
+tokens: {broken: {exchange: {cluster: c, url: "nowhere"}}, own: {exchange: {cluster: c, url: "http://c", client: {id: a, secret: b}}}}
+rules: [{match: {path: /}, authenticate: a, upstream: {authorization: own}}]"#, &["tokens.broken.exchange.url (line 3, column 47): expected a URL, as in https://idp.example.com/oauth2/token"]),
+        (r#"tokens: {keep: {exchange: {cluster: c, url: "http://c"}}, empty: {}}
+rules: [{match: {path: /}, authenticate: none}]"#, &["tokens.empty (line 2, column 66): give exactly one of exchange, sign; none is here", "tokens.keep (line 2, column 16): this word has a meaning of its own; choose another name"]),
+        (r#"tokens: {t: {exchange: {cluster: c, url: "https://user@host/x", auth: basic, client: {id: "", secret: b}, timeout: 0s, default_lifetime: 0s, cache_failures: 0s}}}
+rules: [{match: {path: /}, authenticate: none}]"#, &["tokens.t.exchange.url (line 2, column 42): expected a URL, as in https://idp.example.com/oauth2/token", "tokens.t.exchange.auth (line 2, column 71): expected client_secret_basic, client_secret_post, client_secret_json or private_key_jwt", "tokens.t.exchange.client (line 2, column 86): id and secret are texts that are neither empty nor very long", "tokens.t.exchange.timeout (line 2, column 116): this needs some time; leave it out for the default", "tokens.t.exchange.default_lifetime (line 2, column 138): this needs some time; leave it out for the default", "tokens.t.exchange.cache_failures (line 2, column 158): this needs some time; leave it out for the default"]),
+        (r#"tokens: {t: {exchange: {cluster: c, url: "https://h/x", form: {a: claims.x, b: "1 +"}}}}
+rules: [{match: {path: /}, authenticate: none}]"#, &["tokens.t.exchange.form.a (line 2, column 67): `claims` is not available in `exchange.form`; here you can use request, path, client, assertion", "tokens.t.exchange.form.b (line 2, column 80): this is no CEL expression: it ends too early (at column 4 of the expression)"]),
+        (r#"tokens: {t: {exchange: {cluster: c, url: "https://h/x", json: "'a' +"}}}
+rules: [{match: {path: /}, authenticate: none}]"#, &["tokens.t.exchange.json (line 2, column 63): this is no CEL expression: it ends too early (at column 6 of the expression)"]),
+        (r#"tokens: {t: {exchange: {cluster: c, url: "https://h/x", retry: {attempts: 3}, breaker: {failures: 1}}}, s: {sign: {algorithm: ES256}}}
+rules: [{match: {path: /}, authenticate: none, limit: {rate: 1/s}, shadow: true}, {match: {path: /k}, publish_keys: [s]}, {match: {path: /i}, issue: {token: s}}]"#, &[r#"tokens.s.sign (line 2, column 115): "keys" is required here"#, r#"tokens.s.sign (line 2, column 115): "lifetime" is required here"#, r#"rules[0].limit (line 3, column 55): "per" is required here"#, r#"rules[2].issue (line 3, column 150): "client_auth" is required here"#]),
+        (r#"clients: [{id: ""}, {id: a}, {id: a}, {id: b, metadata: [1]}]
+rules: [{match: {path: /}, authenticate: none}]"#, &["clients[0].id (line 2, column 16): a client's id is a text that isn't empty and has no control characters", r#"clients[2].id (line 2, column 35): another client is called "a" already"#, "clients[3].metadata (line 2, column 57): metadata is a map"]),
+        (r#"clients: [{id: a, scopes: [x], api_keys: [{sha256: abc}, {sha256: "0000000000000000000000000000000000000000000000000000000000000000", scopes: [y]}, {sha256: "0000000000000000000000000000000000000000000000000000000000000000"}, {sha256: "1111111111111111111111111111111111111111111111111111111111111111", not_before: 2026-02-01T00:00:00Z, expires: 2026-02-01T00:00:00Z}, {sha256: "2222222222222222222222222222222222222222222222222222222222222222", expires: 2026-01-01T00:00:00Z}]}]
+rules: [{match: {path: /}, authenticate: none}]"#, &["clients[0].api_keys[0].sha256 (line 2, column 52): expected a SHA-256 as 64 hex digits; `doorward hash-key` prints it", r#"clients[0].api_keys[1].scopes (line 2, column 143): a key narrows its client's scopes, and "y" is none of them; add it to the client or leave it out"#, "clients[0].api_keys[2].sha256 (line 2, column 158): another client or key has this digest already", "clients[0].api_keys[3].expires (line 2, column 347): this ends before it begins (`not_before`)"]),
+        ("clients: [{id: a, secrets: [{}, {sha256: a}, {sha256: a, value: b}], public_keys: [{pem: x}]}]
+rules: [{match: {path: /}, authenticate: none}]", &["clients[0].secrets[0] (line 2, column 29): give exactly one of sha256, value; none is here", "clients[0].secrets[1].sha256 (line 2, column 42): expected a SHA-256 as 64 hex digits; `doorward hash-key` prints it", "clients[0].secrets[2] (line 2, column 46): give exactly one of sha256, value; more than one is here", "clients[0].public_keys[0].pem (line 2, column 90): no PEM block `PUBLIC KEY` or `CERTIFICATE` can be read"]),
+        ("clients: [{id: a, api_keys: [{id: k}], enabled: maybe, colour: blue}]
+rules: [{match: {path: /}, authenticate: none, authentic: x}]
+corse: {}", &[r#"clients[0].api_keys[0] (line 2, column 30): "sha256" is required here"#, "clients[0].enabled (line 2, column 49): expected true or false, found a string", r#"clients[0] (line 2, column 56): there is no key "colour" here; the keys are id, tenant, scopes, enabled, metadata, secrets, api_keys, public_keys"#, r#"rules[0] (line 3, column 48): there is no key "authentic" here; did you mean "authenticate"?"#, r#"line 4, column 1: there is no key "corse" here; did you mean "cors"?"#]),
+        ("cors: {bypass_preflight: yes}
+rules: [{match: {path: /, ignore_case: 1}, authenticate: [a]}]", &["cors.bypass_preflight (line 2, column 26): expected true or false, found a string", "rules[0].match.ignore_case (line 3, column 40): expected true or false, found a whole number", "rules[0].authenticate (line 3, column 58): expected a string, found a list"]),
+        (r#"tokens: {t: {exchange: {cluster: c, url: "https://h/x", form: {a: request.host}}}}
+rules: [{match: {path: /}, authenticate: none}]"#, &["tokens.t.exchange.form.a (line 2, column 67): `request` is part of the policy language here, but this version of Doorward doesn't do it yet"]),
+        ("clients: [{id: c, tenant: 7, api_keys: {sha256: 1111111111111111111111111111111111111111111111111111111111111111}}]
+authenticators: {a: {jwt: {leeway: fast, max_lifetime: 9999h, keys: {remote: 1}}}}
+rules: [{match: {path: /}, authenticate: none}]", &["clients[0].tenant (line 2, column 27): expected a string, found a whole number; put it in quotes", "clients[0].api_keys (line 2, column 40): expected a string or a list of strings, found a map", r#"authenticators.a.jwt (line 3, column 27): "algorithms" is required here"#, "authenticators.a.jwt.leeway (line 3, column 36): expected a duration such as 500ms, 30s, 10m or 4h", "authenticators.a.jwt.max_lifetime (line 3, column 56): this duration is too long: 8784h (366 days) is the most", "authenticators.a.jwt.keys (line 3, column 69): expected a string or a list of strings, found a map"]),
+        (r#"tokens: {t: {exchange: {cluster: c, url: "http://c"}}, empty: {}}
+authenticators: {a: {client_credentials: {from: {basic: true}, exchange: empty}}}
+rules: [{match: {path: /}, authenticate: a, upstream: {authorization: empty}}]"#, &["tokens.empty (line 2, column 63): give exactly one of exchange, sign; none is here"]),
+        (r#"tokens: {t: {exchange: {cluster: c, url: "https://h/x", retry: {attempts: 0}, breaker: {failures: 0}}}, u: {exchange: {cluster: c, url: "https://h/x", retry: {attempts: 1000}}}}
+rules: [{match: {path: /}, authenticate: none}]"#, &["tokens.t.exchange.retry.attempts (line 2, column 75): an endpoint is tried 1 to 10 times", "tokens.t.exchange.breaker.failures (line 2, column 99): a breaker opens after one failure at the earliest", "tokens.u.exchange.retry.attempts (line 2, column 170): an endpoint is tried 1 to 10 times"]),
+        ("rules: [{match: {path: /}, authenticate: none, limit: {per: source.address, rate: fast}}]", &["rules[0].limit.rate (line 2, column 83): a rate is a number of calls and a span, as in 100/s, 10/m or 1000/h"]),
+        ("rules: [{match: {path: /}, authenticate: none, limit: {per: client.id, rate: 0/s, count: successes}}]", &["rules[0].limit.count (line 2, column 90): expected `failures`; leave it out to count every call", "rules[0].limit.per (line 2, column 61): `client` is not available in `limit.per`; here you can use request, path, source", "rules[0].limit.rate (line 2, column 78): a rate of 0 would refuse everybody; leave the rule out instead"]),
+        ("rules: [{match: {path: /}, authenticate: none, limit: {per: claims.sub, rate: 10/s}}]", &["rules[0].limit.per (line 2, column 61): `claims` is not available in `limit.per`; here you can use request, path, source"]),
+        (r#"tokens: {t: {exchange: {cluster: c, url: "http://c"}}}
+authenticators: {a: {client_credentials: {from: {basic: true}, exchange: t, lookup: {cluster: r, url: "http://registry/x", timeout: 0s, headers: {"a b": x}, allow_if: "'yes'"}}}}
+rules: [{match: {path: /}, authenticate: a}]"#, &["authenticators.a.client_credentials.lookup.url (line 3, column 103): this is no CEL expression: `:` can't follow here (at column 5 of the expression)", "authenticators.a.client_credentials.lookup.allow_if (line 3, column 168): `lookup.allow_if` must be true or false, this expression is a string", r#"authenticators.a.client_credentials.lookup.headers."a b" (line 3, column 154): a header's name has letters, digits and `-`"#, "authenticators.a.client_credentials.lookup.timeout (line 3, column 133): a call needs some time; 1s is the default"]),
+        ("rules: [{match: {path: /k}, publish_keys: [nobody]}, {match: {path: /i}, issue: {token: nobody}}, {match: {path: /j}, authenticate: none, publish_keys: []}]", &[r#"rules[1].issue (line 2, column 81): "client_auth" is required here"#]),
+];
+
+#[test]
+fn every_problem_is_told_with_its_place_and_the_mend() {
+    for (text, expected) in BROKEN {
+        let policy = match text.starts_with("version:") {
+            true => (*text).to_owned(),
+            false => format!("version: 1\n{text}"),
+        };
+        let problems = policy::load(policy.as_bytes(), &|_| None).err();
+        let told: Vec<String> = problems
+            .unwrap_or_default()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(told, *expected, "{policy}");
+    }
+}
+
+#[test]
+fn problems_of_all_parts_come_at_once() {
+    let policy = r#"
+version: 2
+clients: [{id: ""}]
+tokens: {t: {exchange: {cluster: c, url: x}}}
+authenticators: {a: {api_key: {from: []}}}
+identity_headers: {host: "'x'"}
+errors: {realm: '"'}
+rules: [{match: {path: x}, authenticate: b}, {match: {path: /}}]
+"#;
+    let problems = policy::load(policy.as_bytes(), &|_| None).err().unwrap();
+    let places: Vec<&str> = problems.iter().map(|problem| &*problem.path).collect();
+    assert_eq!(
+        places,
+        [
+            "version",
+            "clients[0].id",
+            "tokens.t.exchange.url",
+            "authenticators.a.api_key.from",
+            "errors.realm",
+            "identity_headers.host",
+            "rules[0].match.path",
+            "rules[0].authenticate",
+            "rules[1]",
+        ]
+    );
+}
+
+/// A secret in every place that can hold one, all of them from the environment.
+const SECRETIVE: &str = r#"version: 1
+clients:
+  - id: acme
+    metadata: {note: "${S}", deep: [{er: "${S}"}]}
+    secrets: [{value: "${S}"}]
+authenticators:
+  hs:
+    jwt:
+      algorithms: [HS256]
+      keys: [{secret: {value: "${S}"}, kid: k1}, {jwk: {kty: oct, k: "${K}"}}, {jwks: {keys: [{kty: oct, k: "${K}"}]}}]
+      claims: {use: "${S}", nested: ["${S}"]}
+  pair:
+    client_credentials: {from: {basic: true}, exchange: idp}
+tokens:
+  idp:
+    exchange:
+      cluster: idp
+      url: https://idp.example.com/token
+      headers: {x-key: "${S}"}
+  own:
+    exchange:
+      cluster: idp
+      url: https://idp.example.com/token
+      client: {id: gw, secret: "${S}"}
+rules:
+  - match: {path: /a}
+    authenticate: hs
+    upstream: {authorization: own}
+  - match: {path: /b}
+    authenticate: pair
+"#;
+const MARKER: &str = "topsecret-topsecret-topsecret-topsecret";
+
+fn environment(name: &str) -> Option<String> {
+    match name {
+        "S" => Some(MARKER.to_owned()),
+        "K" => Some("dG9wc2VjcmV0".repeat(4)),
+        _ => None,
+    }
+}
+
+/// Whether a text shows the marker, also in base64 or as the bytes that Debug prints.
+fn shows(text: &str) -> bool {
+    ["topsecret", "dG9wc2VjcmV0", "116, 111, 112, 115"]
+        .iter()
+        .any(|form| text.contains(form))
+}
+
+#[test]
+fn no_debug_output_of_a_policy_shows_a_secret() {
+    let policy = policy::load(SECRETIVE.as_bytes(), &environment).unwrap();
+    let shown = format!("{policy:?} {policy:#?}");
+    assert!(!shows(&shown), "{shown}");
+}
+
+#[test]
+fn no_problem_shows_a_secret_however_the_policy_is_broken() {
+    let mut random = START;
+    let mut next = |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (random >> 8) as usize % below
+    };
+    let marks = b":{}[]\"',#&*!|>%@ \t\n-$x0";
+    let mut broken = 0;
+    for _ in 0..3000 {
+        let mut text = SECRETIVE.as_bytes().to_vec();
+        for _ in 0..=next(2) {
+            let at = next(text.len());
+            match next(4) {
+                0 => drop(text.remove(at)),
+                1 => text.insert(at, marks[next(marks.len())]),
+                2 => text[at] = marks[next(marks.len())],
+                _ => {
+                    // One line gone.
+                    let start = text[..at].iter().rposition(|byte| *byte == b'\n');
+                    let end = text[at..].iter().position(|byte| *byte == b'\n');
+                    text.drain(
+                        start.map_or(0, |start| start + 1)..at + end.map_or(0, |end| end + 1),
+                    );
+                }
+            }
+        }
+        match policy::load(&text, &environment) {
+            Ok(policy) => assert!(!shows(&format!("{policy:?}"))),
+            Err(problems) => {
+                broken += 1;
+                assert!(!problems.is_empty());
+                for problem in problems {
+                    let text = String::from_utf8_lossy(&text);
+                    assert!(!shows(&problem.to_string()), "{problem}\n{text}");
+                }
+            }
+        }
+    }
+    assert!(broken > 1000, "only {broken} broke");
+}
+
+#[test]
+fn a_private_key_in_a_public_place_is_not_shown() {
+    let mut jwk = jwt::jwk(Some("k"));
+    jwk["d"] = "topsecret".into();
+    for key in [
+        format!("{{jwk: {jwk}}}"),
+        format!("{{jwks: {{keys: [{jwk}]}}}}"),
+        "{pem: \"-----BEGIN PRIVATE KEY-----\\ndG9wc2VjcmV0\\n-----END PRIVATE KEY-----\"}"
+            .to_owned(),
+        "{secret: {hex: topsecret}}".to_owned(),
+        "{secret: {base64: topsecret!}}".to_owned(),
+    ] {
+        let text = format!(
+            "version: 1\nauthenticators: {{a: {{jwt: {{algorithms: ES256, keys: [{key}]}}}}}}\nrules: [{{match: {{path: /}}, authenticate: a}}]"
+        );
+        match policy::load(text.as_bytes(), &|_| None) {
+            Ok(policy) => assert!(!shows(&format!("{policy:?}"))),
+            Err(problems) => assert!(
+                problems.iter().all(|one| !shows(&one.to_string())),
+                "{problems:?}"
+            ),
+        }
+    }
+}

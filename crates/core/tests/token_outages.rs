@@ -1,0 +1,104 @@
+//! A token endpoint that fails: tried again, left alone, and not taken for broken because of
+//! what it says about one pair.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that can't go on stops"
+)]
+
+mod support;
+
+use doorward_core::host::Answer;
+use support::exchange::*;
+use support::*;
+
+/// The policy with the language's own retries and breaker: two attempts, five failures, 10 s.
+fn resilient() -> String {
+    POLICY.replace(
+        "      retry: {attempts: 1}\n      breaker: {failures: 1000}\n",
+        "",
+    )
+}
+
+#[test]
+fn an_outage_is_tried_again_and_a_word_about_the_request_is_not() {
+    for (answer, calls) in [
+        (Answer::Failed, 2),
+        (reply(500, ""), 2),
+        (reply(504, ""), 2),
+        (reply_after(503, 9), 1),
+        (reply(400, r#"{"error":"invalid_request"}"#), 1),
+        (reply(401, ""), 1),
+        (reply(403, ""), 1),
+        (reply(404, ""), 1),
+        (reply(429, ""), 1),
+        (reply(200, "{}"), 1),
+    ] {
+        let proxy = Proxy::new(1, &resilient());
+        let ticket = proxy.ask(0, by("a"));
+        for _ in 0..5 {
+            for call in proxy.calls() {
+                proxy.answer(&call, answer.clone());
+            }
+            proxy.pass(seconds(1) / 5);
+        }
+        assert_eq!(proxy.made(), calls, "{answer:?}");
+        assert_ne!(proxy.said(ticket), "waits");
+    }
+    let proxy = Proxy::new(1, &resilient());
+    let ticket = proxy.ask(0, by("a"));
+    proxy.reply(500, "");
+    proxy.pass(seconds(1) / 5);
+    proxy.reply(200, &token("one", 60));
+    assert_eq!(proxy.said(ticket), "ok");
+}
+
+#[test]
+fn the_breaker_opens_for_outages_and_closes_after_one_good_call() {
+    let proxy = Proxy::new(1, &resilient());
+    for id in ["a", "b", "c"] {
+        proxy.ask(0, by(id));
+        for _ in 0..3 {
+            for call in proxy.calls() {
+                proxy.answer(&call, Answer::Failed);
+            }
+            proxy.pass(seconds(1) / 5);
+        }
+    }
+    // The third pair's second attempt met the open breaker.
+    assert_eq!(proxy.made(), 5);
+    let told = proxy.said(proxy.ask(0, by("d")));
+    assert!(
+        told.starts_with("503 exchange_unavailable after "),
+        "{told}"
+    );
+    assert_eq!(proxy.made(), 5);
+    proxy.jump(seconds(10));
+    let probe = proxy.ask(0, by("e"));
+    let beside = proxy.ask(0, by("f"));
+    assert_eq!(proxy.made(), 6);
+    assert!(proxy.said(beside).starts_with("503"));
+    proxy.reply(200, &token("one", 60));
+    assert_eq!(proxy.said(probe), "ok");
+    let ticket = proxy.ask(0, by("g"));
+    proxy.reply(200, &token("one", 60));
+    assert_eq!(proxy.said(ticket), "ok");
+}
+
+#[test]
+fn strangers_whose_pairs_are_disliked_shut_nobody_out() {
+    for status in [400, 401, 403, 404, 422] {
+        let proxy = Proxy::new(1, &resilient());
+        for number in 0..20 {
+            proxy.ask(0, by(&format!("stranger-{number}")));
+            proxy.reply(status, "{}");
+            proxy.pass(seconds(1) / 5);
+        }
+        let ticket = proxy.ask(0, by("a"));
+        proxy.reply(200, &token("one", 60));
+        assert_eq!(proxy.said(ticket), "ok", "{status}");
+    }
+}
