@@ -185,10 +185,13 @@ fn attempt<H: Host + 'static>(
         let refusal = Refusal::of(Reason::HostInvalid);
         return Ok(refuse(gateway, request, &policy.errors, None, refusal));
     };
-    if policy.bypass_preflight && request.is_preflight() {
-        return Ok(allow(gateway, without_identity(gateway, request, &target)));
-    }
-    let matched = policy.router.find(request.method(), &host, &target);
+    // A preflight asks on behalf of a request to come: that one's rule is the one that counts.
+    let preflight = policy.bypass_preflight && request.is_preflight();
+    let method = match preflight {
+        true => request.requested_method(),
+        false => request.method(),
+    };
+    let matched = policy.router.find(method, &host, &target);
     let Some((index, variables, rule)) = matched.and_then(|matched| {
         let rule = policy.rules.get(matched.rule)?;
         Some((matched.rule, matched.variables, rule))
@@ -204,7 +207,11 @@ fn attempt<H: Host + 'static>(
         now: gateway.host.now(),
         answers,
     };
-    match judge(&context, rule) {
+    let judged = match preflight {
+        true => preflight_head(&context, rule),
+        false => judge(&context, rule),
+    };
+    match judged {
         Ok(forward) => Ok(allow(gateway, forward)),
         Err(Stop::Refuse(refusal)) if rule.shadow => {
             shadow(gateway, index, &refusal);
@@ -215,6 +222,14 @@ fn attempt<H: Host + 'static>(
         }
         Err(Stop::Need(need)) => Err((index, need)),
     }
+}
+
+/// The head of a CORS preflight, which carries no credentials by its nature (Fetch standard):
+/// what looks like some goes no further.
+fn preflight_head<H>(context: &Context<'_, H>, rule: &Rule) -> Result<Forward, Stop> {
+    let source = context.request.source_address.as_deref();
+    rule.authorize.check_network(source)?;
+    Ok(without_credentials(context, rule))
 }
 
 /// What a rule says about a request that it matches.
@@ -265,23 +280,8 @@ fn forward<H: Host + 'static>(
     identity: &Identity,
     scope: &Scope,
 ) -> Result<Forward, Stop> {
-    let Context {
-        gateway,
-        request,
-        target,
-        ..
-    } = context;
-    let policy = &gateway.policy;
-    let mut forward = without_identity(gateway, request, target);
-    if rule.authenticate != Authenticate::Public {
-        let kept = &rule.upstream.keep;
-        policy.places.strip_headers(request, kept, &mut forward);
-        let query = target.query.as_deref();
-        if let Some(rest) = query.and_then(|query| policy.places.strip_query(query, kept)) {
-            let rest = (!rest.is_empty()).then_some(rest.as_slice());
-            set_path(&mut forward, &target.path, rest);
-        }
-    }
+    let policy = &context.gateway.policy;
+    let mut forward = without_credentials(context, rule);
     let bearer = match rule.upstream.authorization {
         Authorization::Inject(exchange) => Some(own_token(context, exchange)?),
         Authorization::Keep => identity.exchanged.clone(),
@@ -318,6 +318,28 @@ fn forward<H: Host + 'static>(
     remove.sort_unstable();
     remove.dedup();
     Ok(forward)
+}
+
+/// A head without the credentials that this policy reads.
+fn without_credentials<H>(context: &Context<'_, H>, rule: &Rule) -> Forward {
+    let Context {
+        gateway,
+        request,
+        target,
+        ..
+    } = context;
+    let places = &gateway.policy.places;
+    let mut forward = without_identity(gateway, request, target);
+    if rule.authenticate != Authenticate::Public {
+        let kept = &rule.upstream.keep;
+        places.strip_headers(request, kept, &mut forward);
+        let query = target.query.as_deref();
+        if let Some(rest) = query.and_then(|query| places.strip_query(query, kept)) {
+            let rest = (!rest.is_empty()).then_some(rest.as_slice());
+            set_path(&mut forward, &target.path, rest);
+        }
+    }
+    forward
 }
 
 /// A head with nothing in it that a caller could pass for the gateway's word.
@@ -361,10 +383,9 @@ fn add_headers<'r>(
         let Some(text) = text.filter(|text| !text.is_empty()) else {
             continue;
         };
-        if text
-            .chars()
-            .any(|letter| letter.is_control() && letter != '\t')
-        {
+        // Spaces around a value are dropped on the way: it would arrive as another.
+        let control = |letter: char| letter.is_control() && letter != '\t';
+        if text.chars().any(control) || text.trim() != text {
             return Err(Refusal::of(Reason::HeaderValue));
         }
         forward.set.retain(|(other, _)| other != name);

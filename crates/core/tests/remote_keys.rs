@@ -448,8 +448,12 @@ fn a_removed_key_stops_held_exchanged_tokens_too() {
     proxy.tick();
     proxy.reply(200, &jwks(&["k2"]));
     let ticket = proxy.ask(0, basic(&[("x-suffix", "1")]));
-    answer_all(&proxy, &reply(200, &jwks(&["k2"])));
+    // The set is asked once more, then the endpoint for another token: it may know better.
+    proxy.reply(200, &jwks(&["k2"]));
+    proxy.reply(200, &exchanged(json!({})));
     assert_eq!(proxy.said(ticket), "401 key_unknown");
+    let again = ask(&proxy, 0, basic(&[("x-suffix", "1")]));
+    assert_eq!(again, "401 key_unknown", "and not again at once");
 }
 
 #[test]

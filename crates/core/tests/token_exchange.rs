@@ -209,8 +209,8 @@ fn a_worker_that_dies_with_the_lease_is_replaced_after_its_end() {
         proxy.ask(2, by("a")),
         proxy.ask(0, by("a")),
     ];
-    // The lease is given the call's timeout of 3 s and one more.
-    proxy.pass(seconds(3));
+    // The lease is given the call's timeout of 3 s and three more.
+    proxy.pass(seconds(5));
     assert_eq!(proxy.made(), 1);
     proxy.pass(seconds(2));
     assert_eq!(proxy.made(), 2);

@@ -33,7 +33,7 @@ fn a_token_near_its_end_serves_while_one_worker_refreshes_it() {
     assert_eq!(proxy.made(), 2);
     proxy.reply(200, &token("two", 600));
     // The others keep the old one until they look at the board again.
-    proxy.jump(seconds(5));
+    proxy.jump(seconds(7));
     for worker in 0..4 {
         let ticket = proxy.ask(worker, by("a"));
         assert_eq!(

@@ -13,6 +13,7 @@ use crate::tokens::{Failed, Failure, Held, Lookup, Pair, Verified};
 use crate::variables;
 use serde_json::Value;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// A caller's id and secret, exchanged for a token.
 #[derive(Debug)]
@@ -67,14 +68,11 @@ pub(super) fn authenticate<H: Host + 'static>(
             Ok((jwt, claims)) => jwt
                 .identify(context, claims)
                 .map_err(|reason| authenticator.refuse(reason))?,
-            Err(Stop::Refuse(refusal)) => {
-                // A token that can't be used is no token; 5xx may pass by itself.
-                if refusal.reason.public().status < 500 {
-                    context.gateway.reject_token(own.exchange, &pair);
-                }
-                return Err(refusal.into());
+            // What is unavailable may come by itself.
+            Err(Stop::Refuse(refusal)) if refusal.reason.public().status < 500 => {
+                return Err(another_token(context, own, &pair, &held, refusal));
             }
-            Err(need) => return Err(need),
+            stop => return stop.map(|_| Identity::default()),
         },
     };
     if let Some(claim) = &own.client_claim {
@@ -83,8 +81,8 @@ pub(super) fn authenticate<H: Host + 'static>(
             .as_deref()
             .and_then(|claims| claims.get(claim));
         if named.and_then(Value::as_str) != Some(&pair.id) {
-            context.gateway.reject_token(own.exchange, &pair);
-            return Err(authenticator.refuse(Reason::TokenClaims).into());
+            let refusal = authenticator.refuse(Reason::TokenClaims);
+            return Err(another_token(context, own, &pair, &held, refusal));
         }
     }
     // `verify` may name a client of the store, but it is the pair that says who calls.
@@ -97,6 +95,28 @@ pub(super) fn authenticate<H: Host + 'static>(
         identity.metadata = Some(looked_up(context, index, lookup, &identity)?);
     }
     Ok(identity)
+}
+
+/// What to do about a token that doesn't satisfy its authenticator. One that was held may be
+/// older than the keys: another is asked for at once. Where that one is no better, the pair
+/// is refused, and nobody asks for another for a while.
+fn another_token<H: Host + 'static>(
+    context: &Context<'_, H>,
+    own: &ClientCredentials,
+    pair: &Pair,
+    held: &Held,
+    refusal: Refusal,
+) -> Stop {
+    let gateway = context.gateway;
+    if context.answers.token(own.exchange, pair).is_some() {
+        let pause = gateway.policy.exchanges.get(own.exchange);
+        let pause = pause.map_or(Duration::ZERO, |settings| settings.cache_failures);
+        held.disliked_until.set(context.now.saturating_add(pause));
+    } else if held.disliked_until.get() <= context.now {
+        gateway.discard_token(own.exchange, pair);
+        return Stop::Need(Need::Token(own.exchange, pair.clone()));
+    }
+    refusal.into()
 }
 
 /// The database's word about a client, if it lets the client in.
@@ -195,7 +215,6 @@ fn refusal<H: Host + 'static>(failed: &Failed, context: &Context<'_, H>) -> Refu
     let wait = |reason| Refusal::for_now(reason, seconds.max(1));
     match failed.failure {
         Failure::Refused => Refusal::of(Reason::ExchangeRefused),
-        Failure::Unverifiable => Refusal::of(Reason::TokenSignature),
         Failure::Limited => wait(Reason::ExchangeLimited),
         Failure::Unavailable => wait(Reason::ExchangeUnavailable),
         Failure::Unusable => wait(Reason::ExchangeReply),
@@ -214,20 +233,19 @@ fn verified<'d, H: Host + 'static>(
     let Some(Authenticator::Jwt(jwt)) = context.gateway.policy.authenticators.get(verify) else {
         return Err(Refusal::of(Reason::Internal).into());
     };
-    let generation = jwt.generation(context);
-    let known = held.verified.borrow().clone();
-    let claims: Rc<Claims> = match known {
-        Some(known) if generation == Some(known.generation) => known.claims,
-        _ => {
-            let claims = jwt.verified_claims(context, authenticator, &held.token)?;
-            if let Some(generation) = jwt.generation(context) {
-                *held.verified.borrow_mut() = Some(Verified {
-                    claims: claims.clone(),
-                    generation,
-                });
-            }
-            claims
-        }
-    };
+    let known = jwt
+        .generations(context)
+        .and_then(|generations| held.verified_by(verify, &generations));
+    if let Some(claims) = known {
+        return Ok((jwt, claims));
+    }
+    let claims = jwt.verified_claims(context, authenticator, &held.token)?;
+    if let Some(generations) = jwt.generations(context) {
+        held.remember(Verified {
+            authenticator: verify,
+            generations,
+            claims: claims.clone(),
+        });
+    }
     Ok((jwt, claims))
 }

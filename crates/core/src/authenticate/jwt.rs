@@ -1,6 +1,7 @@
 //! JSON Web Tokens: which keys may prove one, and what it says about its bearer.
 
 use super::{Authenticator, ClientFacts, Identity, Need, Stop};
+use crate::authorize::is_scope_token;
 use crate::credentials::{ExtractError, Source, extract};
 use crate::decide::Context;
 use crate::expression::{EvaluationError, Expression, Scope};
@@ -183,7 +184,7 @@ impl JwtAuthenticator {
         identity.scopes = match &self.scopes {
             Some(expression) => expression
                 .evaluate_text_list(&scope)
-                .map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect())
+                .map(|scopes| scope_tokens(scopes.iter().map(|scope| &**scope)))
                 .unwrap_or_default(),
             None => identity
                 .claims
@@ -194,22 +195,22 @@ impl JwtAuthenticator {
         Ok(identity)
     }
 
-    /// A number that changes when a key of the fetched sets does; `None` where what was
-    /// verified may end by itself, since keys of the policy may have an end.
-    pub(super) fn generation<H: Host + 'static>(&self, context: &Context<'_, H>) -> Option<u64> {
-        self.keys.is_empty().then(|| {
-            let states = self
-                .remotes
-                .iter()
-                .map(|remote| context.gateway.keys(*remote));
-            states
-                .map(|state| match state.set {
-                    Some(_) => state.generation,
-                    // Too old to be trusted: as if it had changed.
-                    None => u64::MAX / 2,
-                })
-                .fold(0, u64::wrapping_add)
-        })
+    /// The generations of the fetched sets. `None` where what was verified may end by itself:
+    /// keys of the policy may have an end, and a set may be too old to be trusted.
+    pub(super) fn generations<H: Host + 'static>(
+        &self,
+        context: &Context<'_, H>,
+    ) -> Option<Vec<u64>> {
+        if !self.keys.is_empty() {
+            return None;
+        }
+        let states = self
+            .remotes
+            .iter()
+            .map(|remote| context.gateway.keys(*remote));
+        states
+            .map(|state| state.set.map(|_| state.generation))
+            .collect()
     }
 
     fn reads_authorization<H>(&self, context: &Context<'_, H>) -> bool {
@@ -225,15 +226,20 @@ impl JwtAuthenticator {
 
 /// The scopes by the names in use: `scope` (RFC 8693 §4.2), else `scp`.
 fn scopes_of(claims: &Claims) -> Rc<[String]> {
-    let words = |text: &str| text.split_ascii_whitespace().map(str::to_owned).collect();
     match claims.get("scope").or_else(|| claims.get("scp")) {
-        Some(Value::String(text)) => words(text),
-        Some(Value::Array(items)) => items
-            .iter()
-            .filter_map(|item| item.as_str().map(str::to_owned))
-            .collect(),
+        Some(Value::String(text)) => scope_tokens(text.split_ascii_whitespace()),
+        Some(Value::Array(items)) => scope_tokens(items.iter().filter_map(Value::as_str)),
         _ => Rc::new([]),
     }
+}
+
+/// Those that are scope tokens (RFC 6749 §3.3): one with a space in it would be two to
+/// whoever reads the list.
+fn scope_tokens<'s>(scopes: impl Iterator<Item = &'s str>) -> Rc<[String]> {
+    scopes
+        .filter(|scope| is_scope_token(scope))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// A text that isn't empty.

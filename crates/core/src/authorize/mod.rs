@@ -35,6 +35,13 @@ pub enum Scopes {
     Any(Vec<String>),
 }
 
+/// Whether a text is a scope token (RFC 6749 §3.3): visible ASCII without quotes and
+/// backslashes.
+pub fn is_scope_token(scope: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
+    !scope.is_empty() && scope.bytes().all(plain)
+}
+
 impl Default for Scopes {
     fn default() -> Scopes {
         Scopes::All(Vec::new())

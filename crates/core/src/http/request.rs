@@ -59,6 +59,11 @@ impl Request {
                 .is_some()
     }
 
+    /// The method of the request that a preflight asks for.
+    pub fn requested_method(&self) -> &str {
+        self.text("access-control-request-method")
+    }
+
     fn text(&self, name: &str) -> &str {
         self.headers
             .first(name)

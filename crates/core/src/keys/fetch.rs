@@ -3,7 +3,7 @@
 use super::sets::{Flight, KeysState, RemoteKeys};
 use crate::engine::Gateway;
 use crate::host::{Answer, Call, Host, Level};
-use crate::jose::{KeySet, Limits};
+use crate::jose::{Key, KeySet, Limits};
 use crate::observe::Event;
 use crate::tokens::{Slot, SlotKey, Slots};
 use futures_util::FutureExt;
@@ -130,14 +130,17 @@ impl<H: Host + 'static> Gateway<H> {
         let lease_ends = |now: Duration| now.saturating_add(settings.timeout).saturating_add(RETRY);
         // Whoever holds the lease may die, and a board that can't be written grants none.
         let give_up = lease_ends(self.host.now());
+        // The clock may go back meanwhile: then the number of turns ends it.
+        let mut turns = settings.timeout.saturating_add(RETRY).as_millis() / WAIT.as_millis() + 2;
         loop {
+            turns = turns.saturating_sub(1);
             let now = self.host.now();
             let slots = Slots(&self.host);
             match slots.get(&key, now) {
                 Some(Slot::Token { token, .. }) if token == digest() => return,
                 Some(Slot::Token { .. } | Slot::Failed { .. }) => break,
                 None if slots.lease(&key, 0, lease_ends(now), now).is_some() => break,
-                Some(Slot::Leased { .. }) | None if now >= give_up => break,
+                Some(Slot::Leased { .. }) | None if now >= give_up || turns == 0 => break,
                 Some(Slot::Leased { .. }) | None => self.sleep(WAIT).await,
             }
         }
@@ -163,9 +166,7 @@ impl<H: Host + 'static> Gateway<H> {
         let outcome = match &answer {
             Answer::Reply {
                 status: 200, body, ..
-            } => KeySet::parse_jwks(body, Limits::default())
-                .map(|parsed| (parsed, Sha256::digest(body).into()))
-                .map_err(|error| error.to_string()),
+            } => usable(body),
             Answer::Reply { status, .. } => Err(format!("its server answered {status}")),
             Answer::Failed => Err("its server can't be reached".to_owned()),
         };
@@ -178,12 +179,10 @@ impl<H: Host + 'static> Gateway<H> {
                 if digest == state.digest && state.set.is_some() {
                     return;
                 }
-                for key in &skipped {
+                for problem in &skipped {
                     self.host.count(Event::KeySkipped);
-                    self.host.log(
-                        Level::Warn,
-                        &format!("{}: a key can't be used: {key}", settings.url),
-                    );
+                    let line = format!("{}: a key can't be used: {problem}", settings.url);
+                    self.host.log(Level::Warn, &line);
                 }
                 state.set = Some(Rc::new(set));
                 state.digest = digest;
@@ -213,6 +212,29 @@ impl<H: Host + 'static> Gateway<H> {
         let part = u32::from(u16::from_le_bytes(random));
         period.saturating_sub(period / 10 * part / 65536)
     }
+}
+
+/// The keys of a fetched set that can be used, why the others can't, and the set's digest.
+type Usable = ((KeySet, Vec<String>), [u8; 32]);
+
+/// Reads a fetched set. One without any usable key is an error of its server's: taking it
+/// for its word would refuse everybody.
+fn usable(body: &[u8]) -> Result<Usable, String> {
+    let (set, skipped) =
+        KeySet::parse_jwks(body, Limits::default()).map_err(|error| error.to_string())?;
+    let mut problems: Vec<String> = skipped.iter().map(ToString::to_string).collect();
+    // A secret that everybody can fetch proves nothing.
+    let (secret, public): (Vec<Key>, Vec<Key>) =
+        set.into_keys().into_iter().partition(Key::is_secret);
+    problems.extend(secret.iter().map(|key| {
+        let kid = key.kid().unwrap_or("without kid").escape_debug();
+        format!("{kid}: a secret (kty oct) has no place in a set that is fetched")
+    }));
+    if public.is_empty() {
+        return Err("it has no key that can be used".to_owned());
+    }
+    let set = KeySet::from_keys(public);
+    Ok(((set, problems), Sha256::digest(body).into()))
 }
 
 fn request(settings: &RemoteKeys) -> Call {

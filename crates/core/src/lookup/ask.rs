@@ -4,7 +4,7 @@ use super::{Known, LookupKey, Outcome};
 use crate::authenticate::Authenticator;
 use crate::engine::Gateway;
 use crate::host::{Answer, Call, Host, Level};
-use crate::observe::Event;
+use crate::observe::{Event, Throttle};
 use crate::policy::absolute_url;
 use crate::route::Target;
 use futures_util::FutureExt;
@@ -26,6 +26,7 @@ type Flight = Shared<LocalBoxFuture<'static, Outcome>>;
 pub struct Lookups {
     known: RefCell<Known>,
     flights: RefCell<BTreeMap<LookupKey, Flight>>,
+    quiet: Throttle,
 }
 
 impl Lookups {
@@ -93,13 +94,15 @@ impl<H: Host + 'static> Gateway<H> {
         };
         if outcome == Outcome::Unavailable {
             self.host.count(Event::LookupFailed);
-            self.host.log(
-                Level::Warn,
-                &format!(
-                    "authenticators.{}: the look-up got no usable answer; its callers are refused with 503",
-                    lookup.name
-                ),
-            );
+            if let Some(more) = self.lookups.quiet.pass(self.host.now()) {
+                self.host.log(
+                    Level::Warn,
+                    &format!(
+                        "authenticators.{}: the look-up got no usable answer; its callers are refused with 503; {more} more since the last such line",
+                        lookup.name
+                    ),
+                );
+            }
         }
         let end = self.host.now().saturating_add(kept);
         self.lookups

@@ -1,5 +1,9 @@
 //! What is counted and told about.
 
+mod throttle;
+
+pub use throttle::Throttle;
+
 use crate::reply::Reason;
 
 /// Something that is counted.

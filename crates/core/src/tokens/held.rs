@@ -3,7 +3,7 @@
 use super::SlotKey;
 use crate::jose::Claims;
 use schnellru::{ByLength, LruMap};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::hash::{BuildHasher, Hasher};
 use std::rc::Rc;
 use std::time::Duration;
@@ -20,17 +20,23 @@ pub struct Held {
     pub refresh_at: Duration,
     /// When it is worth nothing any more.
     pub end: Duration,
-    /// The outcome of `verify`, so that a signature is checked once for each worker.
-    pub verified: RefCell<Option<Verified>>,
+    /// What jwt authenticators made of it, so that a signature is checked once for each
+    /// worker and authenticator.
+    pub verified: RefCell<Vec<Verified>>,
+    /// Until when it is not exchanged for another although it doesn't satisfy `verify`.
+    pub disliked_until: Cell<Duration>,
 }
 
-/// Claims that were verified with keys of some generation.
+/// Claims that satisfied one authenticator with keys of some generations.
 #[derive(Clone)]
 pub struct Verified {
+    /// The jwt authenticator, by index in the policy: what satisfies one may not satisfy
+    /// another.
+    pub authenticator: usize,
+    /// The generation of each of its key sets: after one changes, the token is judged anew.
+    pub generations: Vec<u64>,
     /// The claims.
     pub claims: Rc<Claims>,
-    /// The generation of the keys: after they change, the signature is checked again.
-    pub generation: u64,
 }
 
 impl Held {
@@ -40,8 +46,25 @@ impl Held {
             token,
             refresh_at,
             end,
-            verified: RefCell::new(None),
+            verified: RefCell::default(),
+            disliked_until: Cell::default(),
         }
+    }
+
+    /// The claims that satisfied this authenticator with these keys.
+    pub fn verified_by(&self, authenticator: usize, generations: &[u64]) -> Option<Rc<Claims>> {
+        let verified = self.verified.borrow();
+        let found = verified.iter().find(|verified| {
+            verified.authenticator == authenticator && verified.generations == generations
+        });
+        found.map(|verified| verified.claims.clone())
+    }
+
+    /// Remembers claims that satisfied an authenticator.
+    pub fn remember(&self, verified: Verified) {
+        let mut all = self.verified.borrow_mut();
+        all.retain(|other| other.authenticator != verified.authenticator);
+        all.push(verified);
     }
 
     /// The same token with another time to be replaced.
@@ -51,6 +74,7 @@ impl Held {
             refresh_at,
             end,
             verified: RefCell::new(self.verified.borrow().clone()),
+            disliked_until: self.disliked_until.clone(),
         }
     }
 }

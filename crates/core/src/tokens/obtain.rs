@@ -2,12 +2,13 @@
 
 use super::reply::{self, ExchangeFailure, Obtained};
 use super::slots::{Failure, Slot, Slots};
-use super::{Breaker, Exchange, Held, HeldTokens, Pair, SlotKey};
+use super::{Breaker, ByPrefix, Exchange, Held, HeldTokens, Pair, SlotKey};
 use crate::engine::Gateway;
 use crate::host::{Answer, Host, Level};
-use crate::observe::Event;
+use crate::observe::{Event, Throttle};
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
+use schnellru::{ByLength, LruMap};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -15,8 +16,14 @@ use std::time::Duration;
 
 /// How often a worker looks whether another one's call has ended.
 const WAIT: Duration = Duration::from_millis(50);
-/// What a lease is given beyond the call's own timeout.
-const GRACE: Duration = Duration::from_secs(1);
+/// What a lease is given beyond its calls' own timeouts: more than until a call counts as
+/// lost.
+const GRACE: Duration = Duration::from_secs(3);
+/// How many failures one worker remembers beside the board.
+const FAILED: u32 = 1024;
+/// The longest that one pair's 429 keeps every other pair away: many endpoints count by
+/// client, and a stranger may provoke one.
+const MAX_SHARED_PAUSE: Duration = Duration::from_secs(60);
 /// How long an endpoint that failed is left alone by the same pair.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -48,6 +55,17 @@ pub struct Tokens {
     held: RefCell<HeldTokens>,
     flights: RefCell<BTreeMap<SlotKey, Flight>>,
     breakers: RefCell<BTreeMap<usize, Breaker>>,
+    failed: RefCell<FailedLately>,
+    quiet: RefCell<BTreeMap<usize, Throttle>>,
+}
+
+/// Failures that the shared board has no place for; the least recently used goes first.
+struct FailedLately(LruMap<SlotKey, Failed, ByLength, ByPrefix>);
+
+impl Default for FailedLately {
+    fn default() -> FailedLately {
+        FailedLately(LruMap::with_hasher(ByLength::new(FAILED), ByPrefix))
+    }
 }
 
 impl Tokens {
@@ -93,15 +111,17 @@ impl<H: Host + 'static> Gateway<H> {
         flight
     }
 
-    /// Remembers that a token doesn't satisfy `verify`: it is not used again, and the pair
-    /// not exchanged for a while.
-    pub fn reject_token(&self, exchange: usize, pair: &Pair) {
+    /// Lets a token go that its authenticator doesn't take, so that another is asked for.
+    pub fn discard_token(&self, exchange: usize, pair: &Pair) {
         let key = SlotKey::of_pair(&self.policy.digest, exchange, pair);
-        let Some(settings) = self.policy.exchanges.get(exchange) else {
-            return;
-        };
         self.tokens.held.borrow_mut().remove(&key);
-        self.fail(&key, Failure::Unverifiable, settings.cache_failures);
+        // Over at once: an empty word about this key.
+        let now = self.host.now();
+        let over = Slot::Failed {
+            failure: Failure::Unusable,
+            end: now,
+        };
+        Slots(&self.host).put(&key, &over, now);
     }
 
     fn known(&self, exchange: usize, key: &SlotKey) -> Lookup {
@@ -125,14 +145,31 @@ impl<H: Host + 'static> Gateway<H> {
                 }
                 _ => self.hold(key, Held::new(token, refresh_at, end)),
             }),
-            Some(Slot::Failed { failure, end }) => Lookup::Failed(Failed { failure, end }),
-            Some(Slot::Leased { .. }) | None => match held {
-                Some(held) => Lookup::Found(held),
-                None => self
-                    .paused(exchange, now)
+            Some(Slot::Failed {
+                failure: Failure::Refused,
+                end,
+            }) => Lookup::Failed(Failed {
+                failure: Failure::Refused,
+                end,
+            }),
+            // A token in the hand outweighs another worker's bad luck.
+            other => match (held, other) {
+                (Some(held), _) => Lookup::Found(held),
+                (None, Some(Slot::Failed { failure, end })) => {
+                    Lookup::Failed(Failed { failure, end })
+                }
+                (None, _) => self
+                    .failed_lately(key, now)
+                    .or_else(|| self.paused(exchange, now))
                     .map_or(Lookup::Unknown, Lookup::Failed),
             },
         }
+    }
+
+    /// What this worker knows of a failure that the board had no place for.
+    fn failed_lately(&self, key: &SlotKey, now: Duration) -> Option<Failed> {
+        let mut failed = self.tokens.failed.borrow_mut();
+        failed.0.get(key).filter(|failed| failed.end > now).copied()
     }
 
     /// Whether the endpoint asked to be left alone, by whichever pair.
@@ -153,6 +190,13 @@ impl<H: Host + 'static> Gateway<H> {
         let Some(settings) = self.policy.exchanges.get(exchange) else {
             return Err(self.failed(Failure::Unavailable, PAUSE));
         };
+        // Looked at before the lease is taken: what this worker's breaker holds back another
+        // worker may still do.
+        let open = self.with_breaker(exchange, |breaker, now| breaker.open_for(now));
+        if let Some(wait) = open {
+            let held = self.tokens.held.borrow_mut().get(key, self.host.now());
+            return held.ok_or_else(|| self.failed(Failure::Unavailable, wait));
+        }
         if let Some(outcome) = self.wait_for_turn(exchange, settings, key).await {
             return outcome;
         }
@@ -179,12 +223,10 @@ impl<H: Host + 'static> Gateway<H> {
         };
         let mut attempt = 1;
         loop {
-            let entered = self.with_breaker(exchange, |breaker, now| {
-                let entered = breaker.enter(&settings.breaker, now);
-                entered.map_err(|until| until.saturating_sub(now))
-            });
-            if let Err(wait) = entered {
-                return Err(ExchangeFailure::Open(wait));
+            if !self.with_breaker(exchange, |breaker, now| {
+                breaker.enter(&settings.breaker, now)
+            }) {
+                return Err(ExchangeFailure::Open);
             }
             self.host.count(Event::ExchangeCalled);
             let answer = self.call(call.clone()).await;
@@ -237,6 +279,8 @@ impl<H: Host + 'static> Gateway<H> {
         let owner = u64::from_le_bytes(owner);
         // Whoever holds a lease may die once; the one who takes it over may not.
         let give_up = call_ends(call_ends(self.host.now()));
+        // The clock may go back meanwhile: then the number of turns ends it.
+        let mut turns = longest.saturating_add(GRACE).as_millis() * 2 / WAIT.as_millis() + 2;
         loop {
             let now = self.host.now();
             let slots = Slots(&self.host);
@@ -265,7 +309,8 @@ impl<H: Host + 'static> Gateway<H> {
             if slots.lease(key, owner, call_ends(now), now).is_some() {
                 return None;
             }
-            if now >= give_up {
+            turns = turns.saturating_sub(1);
+            if now >= give_up || turns == 0 {
                 return Some(Err(self.failed(Failure::Unavailable, PAUSE)));
             }
             self.sleep(WAIT).await;
@@ -293,10 +338,13 @@ impl<H: Host + 'static> Gateway<H> {
         key: &SlotKey,
         failure: ExchangeFailure,
     ) -> Result<Rc<Held>, Failed> {
-        let asked_for_peace = matches!(
-            failure,
-            ExchangeFailure::Limited(_) | ExchangeFailure::Unavailable(Some(_))
-        );
+        // What the endpoint asks for itself holds for every pair, within bounds.
+        let shared = match failure {
+            ExchangeFailure::Limited(_) | ExchangeFailure::Unavailable(Some(_)) => {
+                Some(MAX_SHARED_PAUSE)
+            }
+            _ => None,
+        };
         let (failure, pause) = match failure {
             ExchangeFailure::Refused => {
                 if settings.own.is_some() {
@@ -315,30 +363,29 @@ impl<H: Host + 'static> Gateway<H> {
                 (Failure::Unavailable, Duration::from_secs(seconds.max(1)))
             }
             ExchangeFailure::Unavailable(None) => (Failure::Unavailable, PAUSE),
-            // The breaker opened for this worker; others find out by themselves.
-            ExchangeFailure::Open(wait) => {
-                let now = self.host.now();
-                if let Some(held) = self.tokens.held.borrow_mut().get(key, now) {
-                    return Ok(held);
-                }
-                return Err(self.fail(key, Failure::Unavailable, wait.max(PAUSE)));
-            }
+            // Several were let in before it opened; the pair is free again soon.
+            ExchangeFailure::Open => (Failure::Unavailable, PAUSE),
             ExchangeFailure::Unusable => (Failure::Unusable, settings.cache_failures),
         };
         self.host.count(Event::ExchangeFailed);
-        self.host.log(
-            Level::Warn,
-            &format!(
-                "tokens.{}: no token from the token endpoint ({}); asked again in {} s at the earliest",
-                settings.name,
-                failure.name(),
-                pause.as_secs().max(1)
-            ),
-        );
-        if asked_for_peace {
-            // It holds for every pair.
+        let throttled = {
+            let mut quiet = self.tokens.quiet.borrow_mut();
+            quiet.entry(exchange).or_default().pass(self.host.now())
+        };
+        if let Some(more) = throttled {
+            self.host.log(
+                Level::Warn,
+                &format!(
+                    "tokens.{}: no token from the token endpoint ({}); asked again in {} s at the earliest; {more} more since the last such line",
+                    settings.name,
+                    failure.name(),
+                    pause.as_secs().max(1)
+                ),
+            );
+        }
+        if let Some(longest) = shared {
             let pause_key = SlotKey::of_pause(&self.policy.digest, exchange);
-            self.fail(&pause_key, failure, pause);
+            self.fail(&pause_key, failure, pause.min(longest));
         }
         let now = self.host.now();
         if let Some(held) = self.tokens.held.borrow_mut().get(key, now) {
@@ -353,7 +400,9 @@ impl<H: Host + 'static> Gateway<H> {
             failure,
             end: failed.end,
         };
-        Slots(&self.host).put(key, &slot, self.host.now());
+        if !Slots(&self.host).put(key, &slot, self.host.now()) {
+            self.tokens.failed.borrow_mut().0.insert(*key, failed);
+        }
         failed
     }
 

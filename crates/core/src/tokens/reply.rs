@@ -43,8 +43,8 @@ pub enum ExchangeFailure {
     Unavailable(Option<u64>),
     /// The endpoint's reply is no usable token.
     Unusable,
-    /// The endpoint failed so often that it is left alone for this long.
-    Open(Duration),
+    /// The endpoint failed so often that it is left alone.
+    Open,
 }
 
 /// Reads a reply.

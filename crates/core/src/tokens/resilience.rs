@@ -65,24 +65,29 @@ impl Default for BreakerSettings {
 pub struct Breaker {
     failures: u32,
     open_until: Duration,
+    longest: Duration,
     probing: bool,
 }
 
 impl Breaker {
-    /// Whether a call may be made now; else until when not.
-    pub fn enter(&mut self, settings: &BreakerSettings, now: Duration) -> Result<(), Duration> {
+    /// For how long no call is made yet.
+    pub fn open_for(&self, now: Duration) -> Option<Duration> {
+        let wait = self.open_until.saturating_sub(now);
+        // One that is further ahead than it was ever set was set by a clock gone back since.
+        (!wait.is_zero() && wait <= self.longest).then_some(wait)
+    }
+
+    /// Whether a call may be made now.
+    pub fn enter(&mut self, settings: &BreakerSettings, now: Duration) -> bool {
         if self.failures < settings.failures {
-            return Ok(());
+            return true;
         }
-        if now < self.open_until {
-            return Err(self.open_until);
-        }
-        if self.probing {
-            // One call is finding out; the others needn't.
-            return Err(now.saturating_add(Duration::from_secs(1)));
+        // One call finds out; the others needn't.
+        if self.open_for(now).is_some() || self.probing {
+            return false;
         }
         self.probing = true;
-        Ok(())
+        true
     }
 
     /// Tells how a call ended that was let in.
@@ -95,6 +100,7 @@ impl Breaker {
         self.failures = self.failures.saturating_add(1);
         if self.failures >= settings.failures {
             self.open_until = now.saturating_add(settings.open);
+            self.longest = settings.open;
         }
     }
 }
@@ -141,25 +147,39 @@ mod tests {
         };
         let mut breaker = Breaker::default();
         for _ in 0..2 {
-            assert_eq!(breaker.enter(&settings, at(0)), Ok(()));
+            assert!(breaker.enter(&settings, at(0)));
             breaker.leave(&settings, at(0), true);
         }
         // A success in between begins the count anew.
-        assert_eq!(breaker.enter(&settings, at(0)), Ok(()));
+        assert!(breaker.enter(&settings, at(0)));
         breaker.leave(&settings, at(0), false);
         for _ in 0..3 {
-            assert_eq!(breaker.enter(&settings, at(1)), Ok(()));
+            assert!(breaker.enter(&settings, at(1)));
             breaker.leave(&settings, at(1), true);
         }
-        assert_eq!(breaker.enter(&settings, at(2)), Err(at(11)));
-        assert_eq!(breaker.enter(&settings, at(11)), Ok(()), "the probe");
-        assert_eq!(breaker.enter(&settings, at(11)), Err(at(12)), "beside it");
+        assert!(!breaker.enter(&settings, at(2)));
+        assert_eq!(breaker.open_for(at(2)), Some(at(9)));
+        assert_eq!(breaker.open_for(at(11)), None);
+        assert!(breaker.enter(&settings, at(11)), "the probe");
+        assert!(!breaker.enter(&settings, at(11)), "beside it");
         breaker.leave(&settings, at(12), true);
-        assert_eq!(breaker.enter(&settings, at(13)), Err(at(22)), "open again");
-        assert_eq!(breaker.enter(&settings, at(22)), Ok(()));
+        assert!(!breaker.enter(&settings, at(13)), "open again");
+        assert!(breaker.enter(&settings, at(22)));
         breaker.leave(&settings, at(22), false);
         for _ in 0..5 {
-            assert_eq!(breaker.enter(&settings, at(23)), Ok(()), "closed");
+            assert!(breaker.enter(&settings, at(23)), "closed");
         }
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_leaves_no_breaker_open() {
+        let settings = BreakerSettings {
+            failures: 1,
+            open: at(10),
+        };
+        let mut breaker = Breaker::default();
+        breaker.leave(&settings, at(10_000), true);
+        assert!(!breaker.enter(&settings, at(10_001)));
+        assert!(breaker.enter(&settings, at(100)));
     }
 }

@@ -14,6 +14,11 @@ use std::time::Duration;
 pub const SLOTS: u64 = 4096;
 /// In how many places a key may stand.
 const WAYS: u64 = 4;
+/// How far ahead a token's end may lie; see `MAX_LIFE` of the replies.
+const MAX_TOKEN_LIFE: Duration = Duration::from_secs(31 * 24 * 3600);
+/// How far ahead a failure's or a lease's end may lie. The policy's times are bounded so that
+/// none is longer.
+const MAX_WORD: Duration = Duration::from_secs(2 * 3600);
 /// The layout's version.
 const VERSION: u8 = 1;
 /// Version, kind, key, end and refresh time.
@@ -58,8 +63,6 @@ pub enum Failure {
     Unavailable,
     /// The endpoint's reply was no usable token.
     Unusable,
-    /// The endpoint's token does not satisfy `verify`.
-    Unverifiable,
 }
 
 /// The board's slots as one host shows them.
@@ -80,28 +83,30 @@ impl<H: Host> Slots<'_, H> {
 
     /// What is known about a key.
     pub fn get(&self, key: &SlotKey, now: Duration) -> Option<Slot> {
-        self.spot(key, now)?.known.filter(|slot| slot.end() > now)
+        self.spot(key, now, Rank::Token)?
+            .known
+            .filter(|slot| slot.is_live(now))
     }
 
     /// Writes what is known about a key, in place of what was known before. On a race the
     /// other's word stands: `false`.
     pub fn put(&self, key: &SlotKey, slot: &Slot, now: Duration) -> bool {
-        self.spot(key, now)
+        self.spot(key, now, slot.displaces())
             .is_some_and(|spot| self.write(&spot, key, slot))
     }
 
     /// Takes the lease of a key on which nobody has a word yet.
     ///
     /// `None` where somebody else did in the meantime: look again. `Some(false)` where the
-    /// board can't be written at all: go on without it.
+    /// board has no place for it: go on without it.
     pub fn lease(&self, key: &SlotKey, owner: u64, end: Duration, now: Duration) -> Option<bool> {
-        let Some(spot) = self.spot(key, now) else {
+        let lease = Slot::Leased { owner, end };
+        let Some(spot) = self.spot(key, now, lease.displaces()) else {
             return Some(false);
         };
-        if spot.known.as_ref().is_some_and(|slot| slot.end() > now) {
+        if spot.known.as_ref().is_some_and(|slot| slot.is_live(now)) {
             return None;
         }
-        let lease = Slot::Leased { owner, end };
         self.write(&spot, key, &lease).then_some(true)
     }
 
@@ -111,12 +116,12 @@ impl<H: Host> Slots<'_, H> {
     /// `false` where another worker did in the meantime, or knows something newer. `true` where
     /// there is no board to agree on.
     pub fn renew(&self, key: &SlotKey, slot: &Slot, now: Duration) -> bool {
-        let Some(spot) = self.spot(key, now) else {
+        let Some(spot) = self.spot(key, now, slot.displaces()) else {
             return true;
         };
         let newer = match &spot.known {
             Some(Slot::Token { refresh_at, .. }) => *refresh_at > now,
-            Some(other) => other.end() > now,
+            Some(other) => other.is_live(now),
             None => false,
         };
         !newer && self.write(&spot, key, slot)
@@ -127,33 +132,43 @@ impl<H: Host> Slots<'_, H> {
             .shared_set(&slot_name(spot.index), &encode(key, slot), spot.cas)
     }
 
-    /// Where a key stands, else the place that is missed least: empty or over first, then the
-    /// one that ends soonest. What is known and the version to replace it with come from one
-    /// read, so that nothing another worker writes after it can be overlooked.
-    fn spot(&self, key: &SlotKey, now: Duration) -> Option<Spot> {
+    /// Where a key stands, else the place that is missed least among those that may be
+    /// displaced: of the lowest rank, and of these the one that ends soonest. What is known
+    /// and the version to replace it with come from one read, so that nothing another worker
+    /// writes after it can be overlooked.
+    fn spot(&self, key: &SlotKey, now: Duration, displaces: Rank) -> Option<Spot> {
         let home = key.prefix();
-        let mut missed_least: Option<(Duration, Spot)> = None;
+        let mut missed_least: Option<((Rank, Duration), Spot)> = None;
         for way in 0..WAYS {
             let index = home.wrapping_add(way) % SLOTS;
             let Some(Shared { value, cas }) = self.0.shared_get(&slot_name(index)) else {
                 continue;
             };
-            let end = match decode(&value) {
+            let rank = match decode(&value) {
                 Some((found, slot)) if found == *key => {
                     let known = Some(slot);
                     return Some(Spot { index, cas, known });
                 }
-                Some((_, slot)) if slot.end() > now => slot.end(),
-                _ => Duration::ZERO,
+                Some((_, slot)) if slot.is_live(now) => (slot.rank(), slot.end()),
+                _ => (Rank::Over, Duration::ZERO),
             };
-            let sooner = missed_least.as_ref().is_none_or(|(other, _)| end < *other);
-            if cas != 0 && sooner {
+            let less = missed_least.as_ref().is_none_or(|(other, _)| rank < *other);
+            if cas != 0 && rank.0 <= displaces && less {
                 let known = None;
-                missed_least = Some((end, Spot { index, cas, known }));
+                missed_least = Some((rank, Spot { index, cas, known }));
             }
         }
         missed_least.map(|(_, spot)| spot)
     }
+}
+
+/// How much a slot is worth keeping: what strangers can cause displaces no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Over,
+    Failed,
+    Leased,
+    Token,
 }
 
 /// A place on the board as one read found it.
@@ -165,6 +180,32 @@ struct Spot {
 }
 
 impl Slot {
+    fn rank(&self) -> Rank {
+        match self {
+            Slot::Token { .. } => Rank::Token,
+            Slot::Failed { .. } => Rank::Failed,
+            Slot::Leased { .. } => Rank::Leased,
+        }
+    }
+
+    /// Which slots of other keys may go for it.
+    fn displaces(&self) -> Rank {
+        match self {
+            Slot::Token { .. } => Rank::Token,
+            Slot::Failed { .. } | Slot::Leased { .. } => Rank::Failed,
+        }
+    }
+
+    /// Whether it still counts. An end further ahead than anybody here writes is no word of
+    /// ours: another plugin's, or the clock's that has gone back since.
+    fn is_live(&self, now: Duration) -> bool {
+        let furthest = match self {
+            Slot::Token { .. } => MAX_TOKEN_LIFE,
+            Slot::Failed { .. } | Slot::Leased { .. } => MAX_WORD,
+        };
+        self.end() > now && self.end() <= now.saturating_add(furthest)
+    }
+
     /// When the word of this slot ends.
     pub fn end(&self) -> Duration {
         match self {
@@ -231,12 +272,11 @@ fn millis(time: Duration) -> u64 {
 }
 
 impl Failure {
-    const ALL: [Failure; 5] = [
+    const ALL: [Failure; 4] = [
         Failure::Refused,
         Failure::Limited,
         Failure::Unavailable,
         Failure::Unusable,
-        Failure::Unverifiable,
     ];
 
     /// A word for the log.
@@ -246,7 +286,6 @@ impl Failure {
             Failure::Limited => "too many requests",
             Failure::Unavailable => "unavailable",
             Failure::Unusable => "unusable reply",
-            Failure::Unverifiable => "unverifiable token",
         }
     }
 

@@ -352,6 +352,9 @@ impl Compiler<'_> {
                 "keys are fetched once a second at the most",
             );
         }
+        if settings.timeout > Duration::from_secs(60) {
+            self.problem(&path.key("timeout"), "this is at most 60s");
+        }
         if settings.timeout.is_zero() {
             self.problem(
                 &path.key("timeout"),

@@ -1,7 +1,7 @@
 //! `rules`.
 
 use super::{Compiler, names};
-use crate::authorize::{Authorize, Limit, Rate, Scopes};
+use crate::authorize::{Authorize, Limit, Rate, Scopes, is_scope_token};
 use crate::expression::{Expression, Place, Variable};
 use crate::policy::document::{MapOr, Path};
 use crate::policy::{Authenticate, Authorization, HeaderValue, Rule, Upstream, raw};
@@ -281,9 +281,7 @@ impl Compiler<'_> {
             );
         }
         for (index, scope) in list.iter().enumerate() {
-            // RFC 6749 §3.3: they are told in a challenge, between quotes.
-            let plain = |byte: u8| byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
-            if scope.is_empty() || !scope.bytes().all(plain) {
+            if !is_scope_token(scope) {
                 self.problem(
                     &path.key("scopes").index(index),
                     "a scope is visible ASCII without spaces, quotes and backslashes",

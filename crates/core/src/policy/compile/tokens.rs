@@ -2,7 +2,7 @@
 
 use super::{Compiler, TokenKind};
 use crate::expression::{Expression, Place, Variable};
-use crate::policy::document::{ExpressionSource, Path, Secret};
+use crate::policy::document::{self, ExpressionSource, Path, Secret};
 use crate::policy::raw;
 use crate::tokens::{BreakerSettings, ClientAuth, Exchange, Pair, Pointers, Retry};
 use std::collections::BTreeMap;
@@ -11,6 +11,9 @@ use std::time::Duration;
 const TIMEOUT: Duration = Duration::from_secs(3);
 const REFRESH_BEFORE: Duration = Duration::from_secs(60);
 const CACHE_FAILURES: Duration = Duration::from_secs(5);
+/// In seconds: the shared board takes no word for longer.
+const HOUR: u64 = 3600;
+const MONTH: u64 = 30 * 24 * HOUR;
 /// A request waits for all of them.
 const MAX_ATTEMPTS: u64 = 10;
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
@@ -110,8 +113,11 @@ impl Compiler<'_> {
         });
         let headers = self.call_headers(raw.headers, &path.key("headers"));
         let pointers = self.pointers(raw.response.unwrap_or_default(), &path.key("response"));
-        let mut time = |given: Option<crate::policy::document::Duration>, default, key: &str| {
+        let mut time = |given: Option<document::Duration>, default, longest: u64, key: &str| {
             let time = given.map_or(default, |time| time.0);
+            if time > Duration::from_secs(longest) {
+                self.problem(&path.key(key), format!("this is at most {longest}s"));
+            }
             if time.is_zero() {
                 self.problem(
                     &path.key(key),
@@ -120,9 +126,14 @@ impl Compiler<'_> {
             }
             time
         };
-        let timeout = time(raw.timeout, TIMEOUT, "timeout");
-        let default_lifetime = time(raw.default_lifetime, DEFAULT_LIFETIME, "default_lifetime");
-        let cache_failures = time(raw.cache_failures, CACHE_FAILURES, "cache_failures");
+        let timeout = time(raw.timeout, TIMEOUT, 60, "timeout");
+        let default_lifetime = time(
+            raw.default_lifetime,
+            DEFAULT_LIFETIME,
+            MONTH,
+            "default_lifetime",
+        );
+        let cache_failures = time(raw.cache_failures, CACHE_FAILURES, HOUR, "cache_failures");
         let retry = self.retry(raw.retry.unwrap_or_default(), &path.key("retry"));
         let breaker = self.breaker(raw.breaker.unwrap_or_default(), &path.key("breaker"));
         let url = url?;
@@ -182,6 +193,9 @@ impl Compiler<'_> {
             let message = format!("an endpoint is tried 1 to {MAX_ATTEMPTS} times");
             self.problem(&path.key("attempts"), message);
         }
+        for (key, time) in [("base", raw.base), ("max", raw.max)] {
+            self.at_most(time, 60, &path.key(key));
+        }
         Retry {
             attempts: u32::try_from(attempts).unwrap_or(default.attempts),
             base: raw.base.map_or(default.base, |time| time.0),
@@ -198,9 +212,16 @@ impl Compiler<'_> {
                 "a breaker opens after one failure at the earliest",
             );
         }
+        self.at_most(raw.open, HOUR, &path.key("open"));
         BreakerSettings {
             failures: u32::try_from(failures).unwrap_or(u32::MAX),
             open: raw.open.map_or(default.open, |time| time.0),
+        }
+    }
+
+    fn at_most(&mut self, time: Option<document::Duration>, longest: u64, path: &Path) {
+        if time.is_some_and(|time| time.0 > Duration::from_secs(longest)) {
+            self.problem(path, format!("this is at most {longest}s"));
         }
     }
 

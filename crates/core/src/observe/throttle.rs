@@ -1,0 +1,45 @@
+//! Saying something often without drowning everything else.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+/// How far apart two lines about the same thing are at least.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Lets a line through now and then, and counts those it kept back.
+#[derive(Debug, Default)]
+pub struct Throttle {
+    next: Cell<Duration>,
+    kept_back: Cell<u32>,
+}
+
+impl Throttle {
+    /// Whether a line may be written now; then, how many were kept back since the last one.
+    pub fn pass(&self, now: Duration) -> Option<u32> {
+        // A time further ahead than a period was set by a clock that has gone back since.
+        let wait = self.next.get().saturating_sub(now);
+        if !wait.is_zero() && wait <= PERIOD {
+            self.kept_back.set(self.kept_back.get().saturating_add(1));
+            return None;
+        }
+        self.next.set(now.saturating_add(PERIOD));
+        Some(self.kept_back.take())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_a_second_tells_how_many_it_stands_for() {
+        let throttle = Throttle::default();
+        let at = Duration::from_millis;
+        assert_eq!(throttle.pass(at(10_000)), Some(0));
+        for millisecond in 1..1000 {
+            assert_eq!(throttle.pass(at(10_000 + millisecond)), None);
+        }
+        assert_eq!(throttle.pass(at(11_000)), Some(999));
+        assert_eq!(throttle.pass(at(5_000)), Some(0), "the clock went back");
+    }
+}
