@@ -19,8 +19,7 @@ const SIGN: &str = "import json, jwt, sys; a = json.load(sys.stdin); \
 /// Signs these claims: by `HS256`, … with the secret, or by `ES256`, … with the private key in PEM.
 pub fn sign(claims: &Value, algorithm: &str, key: &str, kid: Option<&str>) -> Result<String> {
     let headers = kid.map_or_else(|| json!({}), |kid| json!({"kid": kid}));
-    let order =
-        json!({"claims": claims, "key": key, "algorithm": algorithm, "headers": headers});
+    let order = json!({"claims": claims, "key": key, "algorithm": algorithm, "headers": headers});
     let mut child = Command::new("python3")
         .args(["-c", SIGN])
         .env("PYTHONPATH", installed()?)
@@ -28,7 +27,10 @@ pub fn sign(claims: &Value, algorithm: &str, key: &str, kid: Option<&str>) -> Re
         .stdout(Stdio::piped())
         .spawn()
         .context("running python3")?;
-    let input = child.stdin.take().context("python3 has no standard input")?;
+    let input = child
+        .stdin
+        .take()
+        .context("python3 has no standard input")?;
     serde_json::to_writer(input, &order)?;
     let output = child.wait_with_output()?;
     if !output.status.success() {
@@ -53,11 +55,17 @@ fn installed() -> Result<PathBuf> {
     }
     process::progress("fetching PyJWT");
     let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-        .args(["--only-binary=:all:", "--require-hashes", "--requirement"])
-        .arg(&requirements)
-        .arg("--target")
-        .arg(&place);
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ])
+    .args(["--only-binary=:all:", "--require-hashes", "--requirement"])
+    .arg(&requirements)
+    .arg("--target")
+    .arg(&place);
     process::run(&mut pip, PATIENCE).context("fetching PyJWT needs Python 3 with pip")?;
     std::fs::write(&stamp, wanted)?;
     Ok(place)
