@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long a condition is awaited.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(10);
 
 /// Envoy with all listeners, and the servers around it.

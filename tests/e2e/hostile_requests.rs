@@ -30,6 +30,13 @@ rules:
     authenticate: token
   - match: {path: "/public/**"}
     authenticate: none
+  - match: {path: "/inside/**"}
+    authenticate: none
+    authorize: {networks: ["10.0.0.0/8", "2001:db8::/32"]}
+  - match: {path: "/here/**"}
+    authenticate: none
+    authorize: {networks: ["127.0.0.1/32"]}
+    upstream: {headers: {x-caller: source.address}}
 "#;
 
 pub fn listeners() -> Vec<Listener> {
@@ -143,6 +150,46 @@ fn many_headers_are_judged_like_few_and_two_thousand_are_refused() {
         assert_eq!(GATEWAY.heads(path).len(), 0);
     }
     assert_unharmed();
+}
+
+#[test]
+fn a_forged_address_opens_nothing() {
+    for forged in [
+        "X-Forwarded-For: 10.0.0.1\r\n",
+        "x-forwarded-for: 10.0.0.1, 10.0.0.2\r\nX-Forwarded-For: 10.0.0.3\r\n",
+        "X-Real-IP: 10.0.0.1\r\nForwarded: for=10.0.0.1\r\n",
+        "x-envoy-external-address: 10.0.0.1\r\nTrue-Client-IP: 10.0.0.1\r\n",
+    ] {
+        let answer = raw("GET", b"/inside/x", forged.as_bytes());
+        assert_refused(&answer, 403, "network_denied");
+        let seen = assert_passed(&raw("GET", b"/here/x", forged.as_bytes()));
+        assert_eq!(seen.headers_named("x-caller"), ["127.0.0.1"]);
+    }
+}
+
+#[test]
+fn a_caller_cannot_have_headers_of_the_gateway_dropped_or_added_on_the_way() {
+    for connection in [
+        "x-caller, x-auth-client",
+        "close, X-Caller",
+        "keep-alive, authorization",
+    ] {
+        let headers =
+            format!("Connection: {connection}\r\nX-Caller: forged\r\nX_Caller: forged\r\n");
+        let seen = assert_passed(&raw("GET", b"/here/connection", headers.as_bytes()));
+        assert_eq!(
+            seen.headers_named("x-caller"),
+            ["127.0.0.1"],
+            "{connection}"
+        );
+        assert_eq!(seen.header("x_caller"), None);
+    }
+    // After the head nothing of a body counts as a header, trailers included.
+    let trailers = b"POST /here/trailers HTTP/1.1\r\nHost: a\r\ntransfer-encoding: chunked\r\n\r\n\
+        0\r\nx-caller: forged\r\nx-auth-client: admin\r\n\r\n";
+    let seen = assert_passed(&GATEWAY.client("hostile").raw(trailers).unwrap());
+    assert_eq!(seen.headers_named("x-caller"), ["127.0.0.1"]);
+    assert_eq!(seen.header("x-auth-client"), None);
 }
 
 #[test]
