@@ -37,7 +37,7 @@ fn assert_nothing_early(listener: &str, id: &str, path: &str) {
         .iter()
         .filter(|request| request.client_id.as_deref() == Some(id))
         .collect();
-    assert_eq!(asked.len(), 1, "{id}");
+    assert!(asked.len() <= 1, "{id}");
     for head in GATEWAY.heads(path) {
         assert!(
             head.at >= asked[0].at + DELAY,
