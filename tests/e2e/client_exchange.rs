@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
-use xtask::client::{Answer, Client, Connection, Request};
-use xtask::jwt::Key;
-use xtask::server::{Outcome, Reply};
+use xtask::client::{Answer, Client, Request};
 use xtask::token_endpoint::{Scripted, too_many_requests};
 
 use crate::config::Listener;
 use crate::gateway::{GATEWAY, asked, assert_passed, assert_refused, await_until};
 
-const PATH: &str = "/api/sales-orders/create";
-const SLOW: Duration = Duration::from_millis(600);
+pub const PATH: &str = "/api/sales-orders/create";
+pub const SLOW: Duration = Duration::from_millis(600);
 
 pub const ENDPOINTS: &[&str] = &[
     "exchange",
@@ -96,7 +93,7 @@ pub fn listeners() -> Vec<Listener> {
 }
 
 /// A client and a token endpoint of its own, which knows `id` with the secret `s3cr:t/%`.
-fn party(name: &str, ids: &[&str]) -> (Client, &'static Scripted) {
+pub fn party(name: &str, ids: &[&str]) -> (Client, &'static Scripted) {
     let endpoint = GATEWAY.endpoint(name);
     for id in ids {
         endpoint.set_client(id, &[SECRET]);
@@ -105,13 +102,13 @@ fn party(name: &str, ids: &[&str]) -> (Client, &'static Scripted) {
 }
 
 /// Characters that form encoding and Basic treat specially.
-const SECRET: &str = "s3cr:t/% +&=";
+pub const SECRET: &str = "s3cr:t/% +&=";
 
-fn order(client: &Client, id: &str, secret: &str) -> Answer {
+pub fn order(client: &Client, id: &str, secret: &str) -> Answer {
     with_pair(client.post(PATH), id, secret).send().unwrap()
 }
 
-fn with_pair<'a>(request: Request<'a>, id: &str, secret: &str) -> Request<'a> {
+pub fn with_pair<'a>(request: Request<'a>, id: &str, secret: &str) -> Request<'a> {
     request
         .header("X-Client-Id", id)
         .header("X-Client-Secret", secret)
@@ -435,196 +432,4 @@ fn a_token_that_nears_its_end_is_refreshed_once_and_no_request_waits() {
         "refreshed after {apart:?}"
     );
     GATEWAY.assert_well();
-}
-
-#[test]
-fn a_token_signed_by_an_unknown_key_refetches_the_keys_once_then_is_401() {
-    let (client, endpoint) = party(
-        "exchange-unknown-key",
-        &["known", "strange-1", "strange-2", "strange-3"],
-    );
-    assert_passed(&order(&client, "known", SECRET));
-    // Each worker has fetched, and so has the main thread's VM.
-    await_until("the first fetches", || endpoint.jwks_requests() >= 3);
-    let before = endpoint.jwks_requests();
-    endpoint.set(|settings| settings.signer = Key::B);
-    let mut connections = GATEWAY.connections_on_both_workers("exchange-unknown-key");
-    for id in ["strange-1", "strange-2", "strange-3"] {
-        for connection in &mut connections {
-            // Without a body: Envoy closes the connection when one is refused before all of it came.
-            let request = connection.get(PATH).header("x-client-id", id);
-            let answer = request.header("x-client-secret", SECRET).send().unwrap();
-            assert_refused(&answer, 401, "token_invalid");
-        }
-        assert_eq!(asked(endpoint, id), 1, "{id}");
-    }
-    assert_eq!(endpoint.jwks_requests(), before + 1);
-    // The good one isn't disturbed.
-    assert_passed(&order(&client, "known", SECRET));
-    GATEWAY.assert_well();
-}
-
-#[test]
-fn a_provider_may_change_its_keys_at_any_time() {
-    let (client, endpoint) = party("exchange-new-key", &["before", "after"]);
-    assert_passed(&order(&client, "before", SECRET));
-    endpoint.set(|settings| {
-        settings.signer = Key::B;
-        settings.published = vec![Key::A, Key::B];
-        settings.algorithm = Algorithm::ES256;
-    });
-    for mut connection in GATEWAY.connections_on_both_workers("exchange-new-key") {
-        let request = with_pair(connection.post(PATH), "after", SECRET);
-        assert_passed(&request.send().unwrap());
-    }
-    assert_eq!(asked(endpoint, "after"), 1);
-}
-
-#[test]
-fn while_the_keys_cannot_be_fetched_the_last_good_ones_go_on() {
-    let (client, endpoint) = party("exchange-stale-keys", &["stale-1", "stale-2", "stale-3"]);
-    assert_passed(&order(&client, "stale-1", SECRET));
-    for (id, broken) in [
-        (
-            "stale-2",
-            Outcome::Reply(Reply::new(500, "text/plain", "oops")),
-        ),
-        (
-            "stale-3",
-            Outcome::Reply(Reply::new(200, "text/html", "<html>")),
-        ),
-    ] {
-        endpoint.set(|settings| settings.jwks = Some(broken));
-        let before = endpoint.jwks_requests();
-        await_until("failed refreshes", || {
-            endpoint.jwks_requests() >= before + 4
-        });
-        for mut connection in GATEWAY.connections_on_both_workers("exchange-stale-keys") {
-            let request = with_pair(connection.post(PATH), id, SECRET);
-            assert_passed(&request.send().unwrap());
-        }
-    }
-    GATEWAY.assert_well();
-}
-
-#[test]
-fn a_key_that_was_withdrawn_proves_nothing_any_more_not_even_tokens_that_are_held() {
-    let (client, endpoint) = party("exchange-withdrawn-key", &["withdrawn"]);
-    for mut connection in GATEWAY.connections_on_both_workers("exchange-withdrawn-key") {
-        assert_passed(
-            &with_pair(connection.post(PATH), "withdrawn", SECRET)
-                .send()
-                .unwrap(),
-        );
-    }
-    endpoint.set(|settings| settings.published = vec![Key::B]);
-    let mut connections = GATEWAY.connections_on_both_workers("exchange-withdrawn-key");
-    await_until("the refusal on each worker", || {
-        let ask = |connection: &mut Connection| {
-            let request = connection.get(PATH).header("x-client-id", "withdrawn");
-            request
-                .header("x-client-secret", SECRET)
-                .send()
-                .unwrap()
-                .status
-                == 401
-        };
-        connections
-            .iter_mut()
-            .map(ask)
-            .filter(|refused| *refused)
-            .count()
-            == connections.len()
-    });
-    // The provider's next token is signed by a key that counts.
-    endpoint.set(|settings| settings.signer = Key::B);
-    await_until("a new token", || {
-        order(&client, "withdrawn", SECRET).status == 200
-    });
-    GATEWAY.assert_well();
-}
-
-#[test]
-fn a_token_that_names_another_client_is_refused() {
-    let endpoint = GATEWAY.endpoint("exchange-impostor");
-    endpoint.set_client("impostor", &[SECRET]);
-    let claims = json!({"client_id": "somebody-else", "token_use": "access",
-        "iss": endpoint.issuer(), "exp": xtask::jwt::now().unwrap() + 600});
-    let token = xtask::jwt::sign(&claims, Algorithm::RS256, Key::A).unwrap();
-    endpoint.next(crate::exchange_replies::json(
-        &json!({"access_token": token, "token_type": "Bearer"}),
-    ));
-    let answer = order(&GATEWAY.client("exchange-impostor"), "impostor", SECRET);
-    assert_refused(&answer, 401, "token_claims");
-}
-
-#[test]
-fn a_pair_in_basic_authorization_becomes_a_token() {
-    use base64::Engine as _;
-    let (client, endpoint) = party("exchange-basic", &["basic-client"]);
-    let basic = |pair: &str| {
-        let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
-        let request = client
-            .get(PATH)
-            .header("Authorization", format!("basic {encoded}"));
-        request.send().unwrap()
-    };
-    let seen = assert_passed(&basic(&format!("basic-client:{SECRET}")));
-    let [bearer] = seen.headers_named("authorization")[..] else {
-        panic!("{:?}", seen.headers)
-    };
-    assert!(bearer.starts_with("Bearer eyJ"), "{bearer}");
-    let request = &endpoint.token_requests()[0].received;
-    assert!(request.body.as_deref().unwrap().contains("scope=orders"));
-    let refused = basic("basic-client:guess");
-    assert_refused(&refused, 401, "exchange_refused");
-    let missing = client.get(PATH).send().unwrap();
-    assert_refused(&missing, 401, "credentials_missing");
-    let challenge = missing.header("www-authenticate").unwrap();
-    assert!(challenge.starts_with("Basic realm=\"api\""), "{challenge}");
-    for pair in ["no-colon", ""] {
-        let status = basic(pair).status;
-        assert!((400..=401).contains(&status), "{pair:?}: {status}");
-    }
-}
-
-#[test]
-fn the_endpoint_is_asked_the_way_it_wants() {
-    for (name, id, content_type) in [
-        (
-            "exchange-post",
-            "poster",
-            "application/x-www-form-urlencoded",
-        ),
-        ("exchange-json", "json-poster", "application/json"),
-    ] {
-        let (client, endpoint) = party(name, &[id]);
-        assert_passed(&order(&client, id, SECRET));
-        let requests = endpoint.token_requests();
-        let request = requests
-            .iter()
-            .find(|request| request.client_id.as_deref() == Some(id))
-            .unwrap();
-        assert_eq!(request.received.header("content-type"), Some(content_type));
-        assert_eq!(request.received.header("authorization"), None);
-        assert_refused(&order(&client, id, "guess"), 401, "exchange_refused");
-    }
-}
-
-#[test]
-fn an_endpoint_of_its_own_shape_is_read_by_pointers() {
-    let (client, endpoint) = party("exchange-pointers", &["pointers"]);
-    let claims = json!({"client_id": "pointers", "token_use": "access", "iss": endpoint.issuer(),
-        "exp": xtask::jwt::now().unwrap() + 600});
-    let token = xtask::jwt::sign(&claims, Algorithm::ES256, Key::A).unwrap();
-    endpoint.next(crate::exchange_replies::json(
-        &json!({"data": {"accessToken": token, "expiresIn": "600", "type": "Bearer"}}),
-    ));
-    let seen = assert_passed(&order(&client, "pointers", SECRET));
-    assert_eq!(
-        seen.header("authorization"),
-        Some(format!("Bearer {token}").as_str())
-    );
-    assert_passed(&order(&client, "pointers", SECRET));
-    assert_eq!(asked(endpoint, "pointers"), 1);
 }

@@ -14,7 +14,9 @@
 mod bodies;
 mod client_exchange;
 mod config;
+mod exchange_keys;
 mod exchange_replies;
+mod exchange_variants;
 mod four_surfaces;
 mod gateway;
 mod grpc;
