@@ -3,7 +3,7 @@
 //! Chores: [`module`] builds the filter, [`envoy::binary`] fetches Envoy, [`demo`] shows both at work.
 //!
 //! Harness: an [`envoy::Envoy`] between a [`client::Client`] and an [`upstream::Echo`], beside it a real OAuth server
-//! ([`idp::OidcProvider`]) or one that misbehaves on command ([`token_endpoint::Scripted`]); [`jwt`] mints tokens.
+//! ([`idp::OidcProvider`]) or one that misbehaves on command ([`token_endpoint::Scripted`]); [`jwt`] mints tokens, and so does [`pyjwt`], with a library that clients use.
 //! All of it blocks, is bounded in time, listens on 127.0.0.1 on ports that the system chooses, and ends with the
 //! process. None of it may be called from async code.
 
@@ -17,6 +17,7 @@ pub mod module;
 mod npm;
 pub mod paths;
 pub mod process;
+pub mod pyjwt;
 pub mod server;
 pub mod token_endpoint;
 pub mod upstream;

@@ -4,12 +4,13 @@ use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::task::{Context as Wake, Poll};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow};
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -82,6 +83,8 @@ impl Received {
 pub enum Outcome {
     /// It is answered.
     Reply(Reply),
+    /// It is answered with the length of the whole body and only half of it; then the connection is closed.
+    CutShort(Reply),
     /// The connection is closed without an answer.
     Close,
     /// No answer comes, and the connection stays (two minutes at most).
@@ -134,19 +137,39 @@ impl Reply {
     }
 }
 
-type Handler = dyn Fn(Received) -> Outcome + Send + Sync;
+/// The head of a request as it arrived, before any of its body.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// The request target as it arrived.
+    pub path: String,
+    /// When it arrived.
+    pub at: Instant,
+}
+
+/// What a server does.
+pub(crate) trait Handler: Send + Sync + 'static {
+    /// A request's head is here, its body may never come.
+    fn head(&self, _: Head) {}
+
+    /// A request is here as a whole.
+    fn request(&self, request: Received) -> Outcome;
+}
+
+impl<F: Fn(Received) -> Outcome + Send + Sync + 'static> Handler for F {
+    fn request(&self, request: Received) -> Outcome {
+        self(request)
+    }
+}
 
 /// A server on a port of its own on 127.0.0.1, which can go away and come back on the same port.
 pub(crate) struct Listening {
     address: SocketAddr,
-    handler: Arc<Handler>,
+    handler: Arc<dyn Handler>,
     accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Listening {
-    pub(crate) fn start(
-        handler: impl Fn(Received) -> Outcome + Send + Sync + 'static,
-    ) -> Result<Self> {
+    pub(crate) fn start(handler: impl Handler) -> Result<Self> {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = runtime()?
             .block_on(TcpListener::bind(any))
@@ -218,19 +241,59 @@ impl std::fmt::Debug for Listening {
     }
 }
 
-type Answering = Pin<Box<dyn Future<Output = Result<hyper::Response<Full<Bytes>>>> + Send>>;
+/// An answer's body, perhaps one that breaks off.
+#[derive(Debug)]
+struct Sending {
+    bytes: Bytes,
+    length: u64,
+}
+
+impl Body for Sending {
+    type Data = Bytes;
+    type Error = anyhow::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Wake<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>>>> {
+        let bytes = std::mem::take(&mut self.bytes);
+        let sent = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if sent > 0 {
+            self.length = self.length.saturating_sub(sent);
+            Poll::Ready(Some(Ok(Frame::data(bytes))))
+        } else if self.length > 0 {
+            Poll::Ready(Some(Err(anyhow!("cut short on purpose"))))
+        } else {
+            Poll::Ready(None)
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.length == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
+    }
+}
+
+type Answering = Pin<Box<dyn Future<Output = Result<hyper::Response<Sending>>> + Send>>;
 
 /// An error closes the connection without an answer.
-fn answer(handler: Arc<Handler>, request: hyper::Request<Incoming>) -> Answering {
+fn answer(handler: Arc<dyn Handler>, request: hyper::Request<Incoming>) -> Answering {
     Box::pin(async move {
-        match handler(arrive(request).await?) {
+        handler.head(Head {
+            path: request.uri().to_string(),
+            at: Instant::now(),
+        });
+        match handler.request(arrive(request).await?) {
             Outcome::Reply(reply) => {
-                tokio::time::sleep(reply.delay).await;
-                let mut response = hyper::Response::builder().status(reply.status);
-                for (name, value) in &reply.headers {
-                    response = response.header(name, value);
-                }
-                Ok(response.body(Full::new(reply.body))?)
+                let shown = reply.body.len();
+                respond(reply, shown).await
+            }
+            Outcome::CutShort(reply) => {
+                let shown = reply.body.len() / 2;
+                respond(reply, shown).await
             }
             Outcome::Close => Err(anyhow!("closed on purpose")),
             Outcome::Hang => {
@@ -239,6 +302,18 @@ fn answer(handler: Arc<Handler>, request: hyper::Request<Incoming>) -> Answering
             }
         }
     })
+}
+
+/// The answer, with only so many bytes of its body.
+async fn respond(reply: Reply, shown: usize) -> Result<hyper::Response<Sending>> {
+    tokio::time::sleep(reply.delay).await;
+    let mut response = hyper::Response::builder().status(reply.status);
+    for (name, value) in &reply.headers {
+        response = response.header(name, value);
+    }
+    let length = u64::try_from(reply.body.len())?;
+    let bytes = reply.body.slice(..shown.min(reply.body.len()));
+    Ok(response.body(Sending { bytes, length })?)
 }
 
 async fn arrive(request: hyper::Request<Incoming>) -> Result<Received> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::server::{Listening, Outcome, Received, Reply, locked};
+use crate::server::{Handler, Head, Listening, Outcome, Received, Reply, locked};
 
 /// An echo server in this process. Each request is answered with a [`Received`] in JSON, and remembered.
 #[derive(Debug)]
@@ -17,26 +17,38 @@ pub struct Echo {
 
 #[derive(Debug)]
 struct State {
+    heads: Vec<Head>,
     requests: Vec<Received>,
     delay: Duration,
     status: u16,
+}
+
+/// The echo as a server sees it.
+struct Echoing(Arc<Mutex<State>>);
+
+impl Handler for Echoing {
+    fn head(&self, head: Head) {
+        locked(&self.0).heads.push(head);
+    }
+
+    fn request(&self, received: Received) -> Outcome {
+        let mut state = locked(&self.0);
+        let reply = Reply::json(state.status, &serde_json::json!(received)).after(state.delay);
+        state.requests.push(received);
+        Outcome::Reply(reply)
+    }
 }
 
 impl Echo {
     /// Starts it on a free port.
     pub fn start() -> Result<Self> {
         let state = Arc::new(Mutex::new(State {
+            heads: Vec::new(),
             requests: Vec::new(),
             delay: Duration::ZERO,
             status: 200,
         }));
-        let shared = Arc::clone(&state);
-        let listening = Listening::start(move |received| {
-            let mut state = locked(&shared);
-            let reply = Reply::json(state.status, &serde_json::json!(received)).after(state.delay);
-            state.requests.push(received);
-            Outcome::Reply(reply)
-        })?;
+        let listening = Listening::start(Echoing(Arc::clone(&state)))?;
         Ok(Self { listening, state })
     }
 
@@ -56,6 +68,12 @@ impl Echo {
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
         locked(&self.state).requests.clone()
+    }
+
+    /// The heads of all requests so far, the oldest first, also of those whose body never came.
+    #[must_use]
+    pub fn heads(&self) -> Vec<Head> {
+        locked(&self.state).heads.clone()
     }
 
     /// All requests since the last time this was asked.

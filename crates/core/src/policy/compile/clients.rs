@@ -27,7 +27,7 @@ impl Compiler<'_> {
             Some(metadata) if metadata.value().is_object() => metadata.into_value(),
             Some(_) => {
                 self.problem(&path.key("metadata"), "metadata is a map");
-                return;
+                serde_json::Value::Null
             }
         };
         for (index, secret) in raw.secrets.0.iter().enumerate() {
@@ -44,11 +44,15 @@ impl Compiler<'_> {
             enabled: raw.enabled.unwrap_or(true),
             metadata: Rc::new(metadata),
         };
-        let Some(client) = self.clients.add(client) else {
+        let added = self.clients.add(client);
+        if added.is_none() {
             self.problem(
                 &path.key("id"),
                 format!("another client is called \"{}\" already", raw.id),
             );
+        }
+        // The keys of a second client of that name are looked at all the same.
+        let Some(client) = added.or_else(|| Some(self.clients.find(&raw.id)?.0)) else {
             return;
         };
         for (index, key) in raw.api_keys.0.into_iter().enumerate() {
