@@ -13,7 +13,6 @@ use crate::tokens::{Failed, Failure, Held, Lookup, Pair, Verified};
 use crate::variables;
 use serde_json::Value;
 use std::rc::Rc;
-use std::time::Duration;
 
 /// A caller's id and secret, exchanged for a token.
 #[derive(Debug)]
@@ -70,7 +69,7 @@ pub(super) fn authenticate<H: Host + 'static>(
                 .map_err(|reason| authenticator.refuse(reason))?,
             // What is unavailable may come by itself.
             Err(Stop::Refuse(refusal)) if refusal.reason.public().status < 500 => {
-                return Err(another_token(context, own, &pair, &held, refusal));
+                return Err(another_token(context, index, own, &pair, refusal));
             }
             stop => return stop.map(|_| Identity::default()),
         },
@@ -82,7 +81,7 @@ pub(super) fn authenticate<H: Host + 'static>(
             .and_then(|claims| claims.get(claim));
         if named.and_then(Value::as_str) != Some(&pair.id) {
             let refusal = authenticator.refuse(Reason::TokenClaims);
-            return Err(another_token(context, own, &pair, &held, refusal));
+            return Err(another_token(context, index, own, &pair, refusal));
         }
     }
     // `verify` may name a client of the store, but it is the pair that says who calls.
@@ -102,17 +101,15 @@ pub(super) fn authenticate<H: Host + 'static>(
 /// is refused, and nobody asks for another for a while.
 fn another_token<H: Host + 'static>(
     context: &Context<'_, H>,
+    index: usize,
     own: &ClientCredentials,
     pair: &Pair,
-    held: &Held,
     refusal: Refusal,
 ) -> Stop {
     let gateway = context.gateway;
     if context.answers.token(own.exchange, pair).is_some() {
-        let pause = gateway.policy.exchanges.get(own.exchange);
-        let pause = pause.map_or(Duration::ZERO, |settings| settings.cache_failures);
-        held.disliked_until.set(context.now.saturating_add(pause));
-    } else if held.disliked_until.get() <= context.now {
+        gateway.dislike_tokens(own.exchange, pair, index);
+    } else if !gateway.dislikes_tokens(own.exchange, pair, index) {
         gateway.discard_token(own.exchange, pair);
         return Stop::Need(Need::Token(own.exchange, pair.clone()));
     }

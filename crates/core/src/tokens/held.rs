@@ -3,7 +3,7 @@
 use super::SlotKey;
 use crate::jose::Claims;
 use schnellru::{ByLength, LruMap};
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher};
 use std::rc::Rc;
 use std::time::Duration;
@@ -23,8 +23,6 @@ pub struct Held {
     /// What jwt authenticators made of it, so that a signature is checked once for each
     /// worker and authenticator.
     pub verified: RefCell<Vec<Verified>>,
-    /// Until when it is not exchanged for another although it doesn't satisfy `verify`.
-    pub disliked_until: Cell<Duration>,
 }
 
 /// Claims that satisfied one authenticator with keys of some generations.
@@ -47,7 +45,6 @@ impl Held {
             refresh_at,
             end,
             verified: RefCell::default(),
-            disliked_until: Cell::default(),
         }
     }
 
@@ -74,7 +71,6 @@ impl Held {
             refresh_at,
             end,
             verified: RefCell::new(self.verified.borrow().clone()),
-            disliked_until: self.disliked_until.clone(),
         }
     }
 }

@@ -111,6 +111,28 @@ impl<H: Host + 'static> Gateway<H> {
         flight
     }
 
+    /// Remembers that even a new token of this pair doesn't satisfy an authenticator, so that
+    /// nobody asks for another one for a while.
+    pub fn dislike_tokens(&self, exchange: usize, pair: &Pair, authenticator: usize) {
+        if let Some(settings) = self.policy.exchanges.get(exchange) {
+            let key = self.dislike_key(exchange, pair, authenticator);
+            self.fail(&key, Failure::Unusable, settings.cache_failures);
+        }
+    }
+
+    /// Whether that is remembered.
+    pub fn dislikes_tokens(&self, exchange: usize, pair: &Pair, authenticator: usize) -> bool {
+        let key = self.dislike_key(exchange, pair, authenticator);
+        let now = self.host.now();
+        Slots(&self.host).get(&key, now).is_some() || self.failed_lately(&key, now).is_some()
+    }
+
+    fn dislike_key(&self, exchange: usize, pair: &Pair, authenticator: usize) -> SlotKey {
+        let policy = &self.policy.digest;
+        let pair = SlotKey::of_pair(policy, exchange, pair);
+        SlotKey::of_dislike(policy, authenticator, &pair)
+    }
+
     /// Lets a token go that its authenticator doesn't take, so that another is asked for.
     pub fn discard_token(&self, exchange: usize, pair: &Pair) {
         let key = SlotKey::of_pair(&self.policy.digest, exchange, pair);

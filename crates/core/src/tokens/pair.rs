@@ -47,6 +47,11 @@ impl SlotKey {
         SlotKey::over(b"pause", policy, exchange, &[])
     }
 
+    /// The key under which it stands that tokens of this key don't satisfy an authenticator.
+    pub fn of_dislike(policy: &[u8; 32], authenticator: usize, pair: &SlotKey) -> SlotKey {
+        SlotKey::over(b"dislike", policy, authenticator, &[&pair.0])
+    }
+
     /// The key under which workers tell each other of a fetched key set.
     pub fn of_keys(policy: &[u8; 32], remote: usize) -> SlotKey {
         SlotKey::over(b"keys", policy, remote, &[])
