@@ -89,7 +89,7 @@ rules: [{match: {path: /}, authenticate: a}]", &["authenticators.a.jwt.algorithm
         ("authenticators: {a: {jwt: {algorithms: [ES256K, none, es256], keys: [{jwk: {kty: EC}}]}}}
 rules: [{match: {path: /}, authenticate: a}]", &[r#"authenticators.a.jwt.algorithms[0] (line 2, column 41): no signature algorithm is called "ES256K"; there are: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA"#, r#"authenticators.a.jwt.algorithms[1] (line 2, column 49): no signature algorithm is called "none"; there are: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA"#, r#"authenticators.a.jwt.algorithms[2] (line 2, column 55): no signature algorithm is called "es256"; there are: HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA"#]),
         (r#"authenticators: {a: {jwt: {algorithms: [HS256], keys: [{}, {secret: {}}, {secret: {value: a, hex: aa}}, {secret: {hex: xyz}}, {secret: {base64: "a"}}, {secret: {base64url: "a="}}, {secret: {value: short}}]}}}
-rules: [{match: {path: /}, authenticate: a}]"#, &["authenticators.a.jwt.keys[0] (line 2, column 56): give exactly one of secret, pem, jwk, jwks, remote, token, client; none is here", "authenticators.a.jwt.keys[1].secret (line 2, column 69): give exactly one of value, base64, base64url, hex; none is here", "authenticators.a.jwt.keys[2].secret (line 2, column 83): give exactly one of value, base64, base64url, hex; more than one is here", "authenticators.a.jwt.keys[3].secret (line 2, column 114): the secret is no hex", "authenticators.a.jwt.keys[4].secret (line 2, column 136): the secret is no base64 with padding", "authenticators.a.jwt.keys[5].secret (line 2, column 161): the secret is no base64url without padding", "authenticators.a.jwt.keys[6].secret (line 2, column 190): the secret has 5 bytes; HS256 needs at least 32, HS384 48, HS512 64"]),
+rules: [{match: {path: /}, authenticate: a}]"#, &["authenticators.a.jwt.keys[0] (line 2, column 56): give exactly one of secret, pem, jwk, jwks, remote, token; none is here", "authenticators.a.jwt.keys[1].secret (line 2, column 69): give exactly one of value, base64, base64url, hex; none is here", "authenticators.a.jwt.keys[2].secret (line 2, column 83): give exactly one of value, base64, base64url, hex; more than one is here", "authenticators.a.jwt.keys[3].secret (line 2, column 114): the secret is no hex", "authenticators.a.jwt.keys[4].secret (line 2, column 136): the secret is no base64 with padding", "authenticators.a.jwt.keys[5].secret (line 2, column 161): the secret is no base64url without padding", "authenticators.a.jwt.keys[6].secret (line 2, column 190): the secret has 5 bytes; HS256 needs at least 32, HS384 48, HS512 64"]),
         ("authenticators: {a: {jwt: {algorithms: [ES256], keys: [{pem: nonsense}, {jwk: {kty: RSA, n: AQAB, e: AQAB}}, {jwk: {kty: oct, k: AAAA}}, {jwks: {keys: []}}, {jwks: {keys: [{kty: EC, crv: P-256, x: AA, y: AA}]}}, {jwks: 7}]}}}
 rules: [{match: {path: /}, authenticate: a}]", &["authenticators.a.jwt.keys[0].pem (line 2, column 62): no PEM block `PUBLIC KEY` or `CERTIFICATE` can be read", "authenticators.a.jwt.keys[1].jwk (line 2, column 79): the RSA key has 17 bits; it needs at least 2048 and at most 8192", "authenticators.a.jwt.keys[2].jwk (line 2, column 116): the secret has 3 bytes; HS256 needs at least 32, HS384 48, HS512 64", "authenticators.a.jwt.keys[3].jwks (line 2, column 145): the set has no key", "authenticators.a.jwt.keys[4].jwks.keys[0] (line 2, column 173): x and y must have 32 bytes each on P-256", "authenticators.a.jwt.keys[5].jwks (line 2, column 220): the JWKS must be a JSON object without duplicate members"]),
         (r#"authenticators: {a: {jwt: {algorithms: [ES256], keys: [{remote: {cluster: c, url: "ftp://a", refresh: 10ms, timeout: 0s}}, {remote: {cluster: c, url: "http://a"}, kid: x}, {remote: {cluster: c, url: "http://a", refresh: 500ms, timeout: 0s}}]}}}
@@ -121,7 +121,7 @@ rules: [{match: {path: /}, authenticate: none}]"#, &["tokens.t.exchange.form.a (
         (r#"tokens: {t: {exchange: {cluster: c, url: "https://h/x", json: "'a' +"}}}
 rules: [{match: {path: /}, authenticate: none}]"#, &["tokens.t.exchange.json (line 2, column 63): this is no CEL expression: it ends too early (at column 6 of the expression)"]),
         (r#"tokens: {t: {exchange: {cluster: c, url: "https://h/x", retry: {attempts: 3}, breaker: {failures: 1}}}, s: {sign: {algorithm: ES256}}}
-rules: [{match: {path: /}, authenticate: none, limit: {rate: 1/s}, shadow: true}, {match: {path: /k}, publish_keys: [s]}, {match: {path: /i}, issue: {token: s}}]"#, &[r#"tokens.s.sign (line 2, column 115): "keys" is required here"#, r#"tokens.s.sign (line 2, column 115): "lifetime" is required here"#, r#"rules[0].limit (line 3, column 55): "per" is required here"#, r#"rules[2].issue (line 3, column 150): "client_auth" is required here"#]),
+rules: [{match: {path: /}, authenticate: none, limit: {rate: 1/s}, shadow: true}, {match: {path: /k}, publish_keys: [s]}, {match: {path: /i}, issue: {token: s}}]"#, &[r#"tokens.s.sign (line 2, column 115): "keys" is required here"#, r#"tokens.s.sign (line 2, column 115): "lifetime" is required here"#, r#"rules[0].limit (line 3, column 55): "per" is required here"#, r#"rules[1].publish_keys (line 3, column 117): "publish_keys" is part of the policy language, but this version of Doorward doesn't do it yet"#, r#"rules[2].issue (line 3, column 150): "client_auth" is required here"#]),
         (r#"clients: [{id: ""}, {id: a}, {id: a}, {id: b, metadata: [1]}]
 rules: [{match: {path: /}, authenticate: none}]"#, &["clients[0].id (line 2, column 16): a client's id is a text that isn't empty and has no control characters", r#"clients[2].id (line 2, column 35): another client is called "a" already"#, "clients[3].metadata (line 2, column 57): metadata is a map"]),
         (r#"clients: [{id: a, scopes: [x], api_keys: [{sha256: abc}, {sha256: "0000000000000000000000000000000000000000000000000000000000000000", scopes: [y]}, {sha256: "0000000000000000000000000000000000000000000000000000000000000000"}, {sha256: "1111111111111111111111111111111111111111111111111111111111111111", not_before: 2026-02-01T00:00:00Z, expires: 2026-02-01T00:00:00Z}, {sha256: "2222222222222222222222222222222222222222222222222222222222222222", expires: 2026-01-01T00:00:00Z}]}]
@@ -137,7 +137,7 @@ rules: [{match: {path: /, ignore_case: 1}, authenticate: [a]}]", &["cors.bypass_
 rules: [{match: {path: /}, authenticate: none}]"#, &["tokens.t.exchange.form.a (line 2, column 67): `request` is part of the policy language here, but this version of Doorward doesn't do it yet"]),
         ("clients: [{id: c, tenant: 7, api_keys: {sha256: 1111111111111111111111111111111111111111111111111111111111111111}}]
 authenticators: {a: {jwt: {leeway: fast, max_lifetime: 9999h, keys: {remote: 1}}}}
-rules: [{match: {path: /}, authenticate: none}]", &["clients[0].tenant (line 2, column 27): expected a string, found a whole number; put it in quotes", "clients[0].api_keys (line 2, column 40): expected a string or a list of strings, found a map", r#"authenticators.a.jwt (line 3, column 27): "algorithms" is required here"#, "authenticators.a.jwt.leeway (line 3, column 36): expected a duration such as 500ms, 30s, 10m or 4h", "authenticators.a.jwt.max_lifetime (line 3, column 56): this duration is too long: 8784h (366 days) is the most", "authenticators.a.jwt.keys (line 3, column 69): expected a string or a list of strings, found a map"]),
+rules: [{match: {path: /}, authenticate: none}]", &["clients[0].tenant (line 2, column 27): expected a string, found a whole number; put it in quotes", "clients[0].api_keys (line 2, column 40): expected a list, found a map", r#"authenticators.a.jwt (line 3, column 27): "algorithms" is required here"#, "authenticators.a.jwt.leeway (line 3, column 36): expected a duration such as 500ms, 30s, 10m or 4h", "authenticators.a.jwt.max_lifetime (line 3, column 56): this duration is too long: 8784h (366 days) is the most", r#"authenticators.a.jwt.keys (line 3, column 69): "client" is required here"#, r#"authenticators.a.jwt.keys (line 3, column 70): there is no key "remote" here; the keys are client"#]),
         (r#"tokens: {t: {exchange: {cluster: c, url: "http://c"}}, empty: {}}
 authenticators: {a: {client_credentials: {from: {basic: true}, exchange: empty}}}
 rules: [{match: {path: /}, authenticate: a, upstream: {authorization: empty}}]"#, &["tokens.empty (line 2, column 63): give exactly one of exchange, sign; none is here"]),
@@ -149,7 +149,7 @@ rules: [{match: {path: /}, authenticate: none}]"#, &["tokens.t.exchange.retry.at
         (r#"tokens: {t: {exchange: {cluster: c, url: "http://c"}}}
 authenticators: {a: {client_credentials: {from: {basic: true}, exchange: t, lookup: {cluster: r, url: "http://registry/x", timeout: 0s, headers: {"a b": x}, allow_if: "'yes'"}}}}
 rules: [{match: {path: /}, authenticate: a}]"#, &["authenticators.a.client_credentials.lookup.url (line 3, column 103): this is no CEL expression: `:` can't follow here (at column 5 of the expression)", "authenticators.a.client_credentials.lookup.allow_if (line 3, column 168): `lookup.allow_if` must be true or false, this expression is a string", r#"authenticators.a.client_credentials.lookup.headers."a b" (line 3, column 154): a header's name has letters, digits and `-`"#, "authenticators.a.client_credentials.lookup.timeout (line 3, column 133): a call needs some time; 1s is the default"]),
-        ("rules: [{match: {path: /k}, publish_keys: [nobody]}, {match: {path: /i}, issue: {token: nobody}}, {match: {path: /j}, authenticate: none, publish_keys: []}]", &[r#"rules[1].issue (line 2, column 81): "client_auth" is required here"#]),
+        ("rules: [{match: {path: /k}, publish_keys: [nobody]}, {match: {path: /i}, issue: {token: nobody}}, {match: {path: /j}, authenticate: none, publish_keys: []}]", &[r#"rules[0].publish_keys (line 2, column 43): "publish_keys" is part of the policy language, but this version of Doorward doesn't do it yet"#, r#"rules[0].publish_keys[0] (line 2, column 44): no token is called "nobody"; the policy has none"#, r#"rules[1].issue (line 2, column 81): "client_auth" is required here"#, "rules[2].authenticate (line 2, column 133): published keys are public; leave this out", r#"rules[2].publish_keys (line 2, column 153): "publish_keys" is part of the policy language, but this version of Doorward doesn't do it yet"#, "rules[2].publish_keys (line 2, column 153): an empty list says nothing; leave it out"]),
 ];
 
 #[test]
@@ -160,12 +160,17 @@ fn every_problem_is_told_with_its_place_and_the_mend() {
             false => format!("version: 1\n{text}"),
         };
         let problems = policy::load(policy.as_bytes(), &|_| None).err();
-        let told: Vec<String> = problems
+        let mut told: Vec<String> = problems
             .unwrap_or_default()
             .iter()
             .map(ToString::to_string)
             .collect();
-        assert_eq!(told, *expected, "{policy}");
+        // Rows list them by what they are about; that they come in the text's order is
+        // proven below.
+        told.sort();
+        let mut expected = expected.to_vec();
+        expected.sort();
+        assert_eq!(told, expected, "{policy}");
     }
 }
 
@@ -189,13 +194,60 @@ rules: [{match: {path: x}, authenticate: b}, {match: {path: /}}]
             "clients[0].id",
             "tokens.t.exchange.url",
             "authenticators.a.api_key.from",
-            "errors.realm",
             "identity_headers.host",
+            "errors.realm",
             "rules[0].match.path",
             "rules[0].authenticate",
             "rules[1]",
         ]
     );
+}
+
+#[test]
+fn problems_of_form_hide_no_problem_of_meaning_elsewhere() {
+    for (policy, places) in [
+        // An unknown key in one rule, an unknown name in another.
+        (
+            r#"version: 1
+authenticators: {key: {api_key: {from: [{header: k}]}}}
+rules:
+  - {match: {path: /a}, authenticate: key, authorise: {}}
+  - {match: {path: /b}, authenticate: kye}"#,
+            &["rules[0]", "rules[1].authenticate"][..],
+        ),
+        // What is broken by form is still there by name, and isn't judged twice.
+        (
+            r#"version: 1
+authenticators:
+  token: {jwt: {algorithms: 5, keys: []}}
+  odd: 7
+  pair: {client_credentials: {from: {basic: true}, exchange: idp, verify: token}}
+tokens: {idp: {exchange: {cluster: c, url: "https://x/", client: {id: 5}}}}
+rules:
+  - {match: {path: /a}, authenticate: {any: [token, odd, pair]}, upstream: {authorization: idp}}
+  - {match: {path: b}, authenticate: none}"#,
+            &[
+                "authenticators.token.jwt.algorithms",
+                "authenticators.odd",
+                "tokens.idp.exchange.client",
+                "tokens.idp.exchange.client.id",
+                "rules[1].match.path",
+            ],
+        ),
+        // Where the very list is broken, what others say of it can't be judged.
+        (
+            "version: 1\nauthenticators: []\nrules: [{match: {path: /}, authenticate: x}]",
+            &["authenticators"],
+        ),
+        (
+            "version: 1\nclients: [5, {id: a}, {id: a}]\nrules: [{match: {path: /}, authenticate: none}]",
+            &["clients[0]"],
+        ),
+    ] {
+        let problems = policy::load(policy.as_bytes(), &|_| None).err().unwrap();
+        let found: Vec<&str> = problems.iter().map(|problem| &*problem.path).collect();
+        assert_eq!(found, places, "{policy}");
+    }
 }
 
 /// A secret in every place that can hold one, all of them from the environment.

@@ -10,7 +10,7 @@ use crate::expression::Place;
 use crate::jose::{Algorithm, ClaimRules, DEFAULT_MAX_TOKEN_LEN, Key, KeyError, KeySet, Limits};
 use crate::keys::RemoteKeys;
 use crate::lookup::Lookup;
-use crate::policy::document::{OneOrMany, Path};
+use crate::policy::document::{MapOr, OneOrMany, Path};
 use crate::policy::raw;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -161,21 +161,23 @@ impl Compiler<'_> {
 
     fn keys(
         &mut self,
-        keys: OneOrMany<raw::Key>,
+        keys: raw::Keys,
         algorithms: &[Algorithm],
         path: &Path,
     ) -> (KeySet, Vec<usize>) {
+        let keys = match keys {
+            MapOr::Other(keys) => keys,
+            MapOr::Map(own) => {
+                self.expression(&own.client, Place::JwtKeysClient, &path.key("client"));
+                self.not_yet(&path.key("client"), "client");
+                return (KeySet::default(), Vec::new());
+            }
+        };
         if keys.0.is_empty() {
             self.problem(path, "give at least one key");
         }
         let mut own = Vec::new();
         let mut remotes = Vec::new();
-        if keys.0.len() > 1 && keys.0.iter().any(|key| key.client.is_some()) {
-            self.problem(
-                path,
-                "the client's own keys stand alone: the expression also fixes the client",
-            );
-        }
         for (index, key) in keys.0.into_iter().enumerate() {
             self.key(key, algorithms, &path.index(index), &mut own, &mut remotes);
         }
@@ -197,7 +199,6 @@ impl Compiler<'_> {
             ("jwks", raw.jwks.is_some()),
             ("remote", raw.remote.is_some()),
             ("token", raw.token.is_some()),
-            ("client", raw.client.is_some()),
         ];
         if !self.exactly_one(path, &given) {
             return;
@@ -210,10 +211,6 @@ impl Compiler<'_> {
         if let Some(name) = &raw.token {
             self.signed_token(name, &path.key("token"));
             self.not_yet(&path.key("token"), "token");
-        }
-        if let Some(client) = &raw.client {
-            self.expression(client, Place::JwtKeysClient, &path.key("client"));
-            self.not_yet(&path.key("client"), "client");
         }
         let is_set = raw.pem.is_none() && raw.jwk.is_none() && raw.secret.is_none();
         let narrowed = raw.kid.is_some() || validity != (None, None);
@@ -413,7 +410,7 @@ impl Compiler<'_> {
         let verify = raw.verify.and_then(|name| {
             let place = path.key("verify");
             let index = self.named("authenticator", &name, &names, &place)?;
-            if is_jwt.get(index) != Some(&true) {
+            if is_jwt.get(index) != Some(&true) && !self.broken.has("authenticators", &name) {
                 self.problem(
                     &place,
                     "a token is verified by a jwt authenticator; name one",

@@ -182,7 +182,7 @@ impl Compiler<'_> {
     /// A token by its name, which must be signed here.
     pub(super) fn signed_token(&mut self, name: &str, path: &Path) -> Option<TokenKind> {
         let kind = self.token(name, path)?;
-        if !matches!(kind, TokenKind::Sign { .. }) {
+        if matches!(kind, TokenKind::Exchange(_)) {
             self.problem(
                 path,
                 "this token is obtained elsewhere; name one that is signed here (`sign`)",

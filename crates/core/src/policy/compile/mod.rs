@@ -2,6 +2,7 @@
 //! at once.
 
 mod authenticators;
+mod broken;
 mod clients;
 mod errors;
 mod issue;
@@ -19,6 +20,7 @@ use crate::expression::{Expression, Place, Variable};
 use crate::keys::RemoteKeys;
 use crate::route::Router;
 use crate::tokens::Exchange;
+use broken::Broken;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,19 +60,27 @@ pub fn load(
             .insert(name.to_owned(), Sha256::digest(&value));
         Some(value)
     };
-    let document: raw::Document = document::decode(&node, &recorded, &[])?;
+    let (document, problems) = document::decode(&node, &recorded);
+    let Some(document) = document else {
+        return Err(problems);
+    };
     let mut digest = Sha256::new();
     digest.update(Sha256::digest(configuration));
     for (name, value) in taken.take() {
         digest.update(Sha256::digest(name));
         digest.update(value);
     }
-    Compiler::new(&node).compile(document, digest.finalize().into())
+    Compiler::new(&node, Broken::by(&problems, &node)).compile(
+        document,
+        digest.finalize().into(),
+        problems,
+    )
 }
 
 /// What is known while a document is compiled. A part with a problem still gets a place in
 /// the lists, so that others can name it without a problem of their own.
 struct Compiler<'n> {
+    broken: Broken,
     node: &'n Node,
     problems: Vec<Problem>,
     clients: Clients,
@@ -87,8 +97,9 @@ struct Compiler<'n> {
 }
 
 impl<'n> Compiler<'n> {
-    fn new(node: &'n Node) -> Compiler<'n> {
+    fn new(node: &'n Node, broken: Broken) -> Compiler<'n> {
         Compiler {
+            broken,
             node,
             problems: Vec::new(),
             clients: Clients::default(),
@@ -105,11 +116,14 @@ impl<'n> Compiler<'n> {
         }
     }
 
+    /// `problems` are those of the document's form.
     fn compile(
         mut self,
-        document: raw::Document,
+        mut document: raw::Document,
         digest: [u8; 32],
+        problems: Vec<Problem>,
     ) -> Result<Policy, Vec<Problem>> {
+        self.broken.restore_names(&mut document);
         let root = Path::root();
         if document.version != 1 {
             self.problem(
@@ -130,8 +144,8 @@ impl<'n> Compiler<'n> {
             &mut router,
             &root.key("rules"),
         );
-        if !self.problems.is_empty() {
-            return Err(self.problems);
+        if !(self.problems.is_empty() && problems.is_empty()) {
+            return Err(self.broken.join(problems, self.problems));
         }
         Ok(Policy {
             digest,

@@ -23,6 +23,7 @@ impl Compiler<'_> {
         self.token_names = tokens.keys().cloned().collect();
         for (name, token) in tokens {
             let place = path.key(&name);
+            let broken = self.broken.has("tokens", &name);
             if matches!(name.as_str(), "keep" | "remove" | "") {
                 self.problem(
                     &place,
@@ -46,7 +47,8 @@ impl Compiler<'_> {
                 (true, _, Some(sign)) => self.sign(sign, &place.key("sign")),
                 _ => TokenKind::Broken,
             };
-            self.token_kinds.push(kind);
+            self.token_kinds
+                .push(if broken { TokenKind::Broken } else { kind });
         }
     }
 

@@ -54,22 +54,6 @@ impl Path {
     pub(super) fn from_segments(segments: Vec<Segment>) -> Self {
         Self(segments)
     }
-
-    /// Whether a pattern such as `rules[].shadow` or `tokens.*.sign` names this place: `[]` stands
-    /// for any element, `*` for any member.
-    pub(super) fn matches(&self, pattern: &str) -> bool {
-        let mut wanted = pattern.split('.').flat_map(|part| {
-            let name = part.trim_end_matches("[]");
-            let lists = part.len().saturating_sub(name.len()) / "[]".len();
-            std::iter::once(Some(name)).chain(std::iter::repeat_n(None, lists))
-        });
-        let same = self.0.iter().all(|segment| match (segment, wanted.next()) {
-            (Segment::Key(key), Some(Some(name))) => name == "*" || name == key,
-            (Segment::Index(_), Some(None)) => true,
-            _ => false,
-        });
-        same && wanted.next().is_none()
-    }
 }
 
 impl fmt::Display for Path {
@@ -141,25 +125,5 @@ mod tests {
         }
         let long = Path::root().key(&"k".repeat(1000)).to_string();
         assert!(long.len() < 80, "{long}");
-    }
-
-    #[test]
-    fn a_pattern_stands_for_any_element_or_member() {
-        let place = Path::root().key("rules").index(7).key("shadow");
-        assert!(place.matches("rules[].shadow"));
-        for other in [
-            "rules.shadow",
-            "rules[]",
-            "rules[].shadow.x",
-            "rules[][].shadow",
-            "shadow",
-            "",
-        ] {
-            assert!(!place.matches(other), "{other}");
-        }
-        let place = Path::root().key("tokens").key("session").key("sign");
-        assert!(place.matches("tokens.*.sign"));
-        assert!(!place.matches("tokens.*.exchange"));
-        assert!(!place.matches("tokens[].sign"));
     }
 }

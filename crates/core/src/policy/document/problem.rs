@@ -19,6 +19,7 @@ pub struct Problem {
     pub column: Option<u32>,
     /// What is wrong and how to mend it, in one line; never a value of the document.
     pub message: String,
+    place: Path,
 }
 
 impl Problem {
@@ -28,7 +29,13 @@ impl Problem {
             line: mark.map(|mark| mark.line),
             column: mark.map(|mark| mark.column),
             message: message.into(),
+            place: path.clone(),
         }
+    }
+
+    /// The place, step by step.
+    pub fn place(&self) -> &Path {
+        &self.place
     }
 }
 

@@ -244,7 +244,7 @@ fn what_is_no_text_and_no_struct_is_told() {
 fn survives(bytes: &[u8]) {
     match read(bytes) {
         Ok(tree) => {
-            let _ = decode::<Json>(&tree, &|_| None, &[]);
+            let _ = decode::<Json>(&tree, &|_| None);
         }
         Err(problems) => assert!(!problems.is_empty()),
     }

@@ -1,11 +1,13 @@
 //! `authenticators`: ways to learn who calls.
 
-use crate::policy::document::{Duration, ExpressionSource, Json, OneOrMany, Secret, Timestamp};
+use crate::policy::document::{
+    Duration, ExpressionSource, Json, MapOr, OneOrMany, Secret, Timestamp,
+};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// One authenticator: exactly one of its members.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Authenticator {
     /// A JSON Web Token, checked in the filter.
@@ -26,8 +28,8 @@ pub struct Jwt {
     pub issuer: Option<String>,
     /// `aud` must hold one of them. Default: not checked.
     pub audience: Option<OneOrMany<String>>,
-    /// Any of them, chosen by `kid` and algorithm.
-    pub keys: OneOrMany<Key>,
+    /// Any of them, chosen by `kid` and algorithm; or the client's own.
+    pub keys: Keys,
     /// Tried in order. Default: `Authorization` with Bearer.
     pub from: Option<OneOrMany<Source>>,
     /// How far clocks may differ. Default: 30s.
@@ -51,7 +53,18 @@ pub struct Jwt {
     pub max_length: Option<u64>,
 }
 
-/// One key or set of keys: exactly one of secret, pem, jwk, jwks, remote, token and client.
+/// Keys that stand here, or those of the client that a token names.
+pub type Keys = MapOr<ClientKeys, OneOrMany<Key>>;
+
+/// The client's own keys.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientKeys {
+    /// The client whose own secret or public key it is.
+    pub client: ExpressionSource,
+}
+
+/// One key or set of keys: exactly one of secret, pem, jwk, jwks, remote and token.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
@@ -67,8 +80,6 @@ pub struct Key {
     pub remote: Option<Remote>,
     /// The keys of a token that is signed here, by its name.
     pub token: Option<String>,
-    /// The client whose own secret or public key it is; stands alone.
-    pub client: Option<ExpressionSource>,
     /// The key's id.
     pub kid: Option<String>,
     /// Not accepted before.

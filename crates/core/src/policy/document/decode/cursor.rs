@@ -163,7 +163,7 @@ impl<'a> Cursor<'a> {
             Value::String(_) => {
                 visitor.visit_newtype_struct(SeqAccessDeserializer::new(OneElement(Some(self))))
             }
-            Value::Null | Value::Map(_) => Err(self.mismatch("a string or a list of strings")),
+            Value::Null | Value::Map(_) => Err(self.mismatch("a list")),
             _ => Err(self.mismatch("a string")),
         }
     }

@@ -31,24 +31,25 @@ const MAX_ATTEMPTS: usize = 4 * MAX_PROBLEMS;
 /// `expecting`, and may offer a stand-in for itself by `visit_none`: with it, its absence doesn't
 /// hide what else the struct around it lacks. Its own errors must not show the value.
 ///
-/// Structs take their own keys only. `not_yet` lists places that the policy language knows but
-/// this version doesn't do: `rules[].shadow`, `tokens.*.sign`.
+/// Structs take their own keys only.
 ///
-/// # Errors
-/// Every problem of the document, at most [`MAX_PROBLEMS`], in the order of the text: unknown,
-/// missing and not yet supported keys, values of a wrong type, strings that can't be replaced, and
-/// what the types themselves refuse.
+/// The result is what could be decoded, with empty values in the place of what could not, and
+/// every problem of the document, at most [`MAX_PROBLEMS`], in the order of the text: unknown and
+/// missing keys, values of a wrong type, strings that can't be replaced, and what the types
+/// themselves refuse. Elements of lists that are of a wrong type are left out.
 pub fn decode<T: DeserializeOwned>(
     document: &Node,
     environment: &dyn Fn(&str) -> Option<String>,
-    not_yet: &[&str],
-) -> Result<T, Vec<Problem>> {
-    let recovery = Recovery::new(environment, not_yet);
+) -> (Option<T>, Vec<Problem>) {
+    let recovery = Recovery::new(environment);
+    let mut whole = None;
     for _ in 0..MAX_ATTEMPTS {
         recovery.begin_attempt();
         match T::deserialize(Cursor::root(document, &recovery)) {
-            Ok(decoded) if recovery.is_clean() => return Ok(decoded),
-            Ok(_) => break,
+            Ok(decoded) => {
+                whole = Some(decoded);
+                break;
+            }
             Err(error) => {
                 if !recovery.set_aside(error) {
                     break;
@@ -57,7 +58,7 @@ pub fn decode<T: DeserializeOwned>(
         }
     }
     let mut problems = recovery.into_problems();
-    if problems.is_empty() {
+    if problems.is_empty() && whole.is_none() {
         // Only a type whose `Deserialize` fails without a reason gets here.
         problems.push(Problem::new(
             &Path::root(),
@@ -66,7 +67,7 @@ pub fn decode<T: DeserializeOwned>(
         ));
     }
     problems.sort_by_key(|problem| problem.line.zip(problem.column));
-    Err(problems)
+    (whole, problems)
 }
 
 #[cfg(test)]

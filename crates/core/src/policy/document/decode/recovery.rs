@@ -43,7 +43,6 @@ enum Lack {
 /// The state that all attempts of one decoding share.
 pub(super) struct Recovery<'a> {
     environment: &'a dyn Fn(&str) -> Option<String>,
-    not_yet: &'a [&'a str],
     replaceable: Cell<usize>,
     problems: RefCell<Vec<Problem>>,
     aside: RefCell<BTreeMap<usize, Aside>>,
@@ -55,13 +54,9 @@ pub(super) struct Recovery<'a> {
 }
 
 impl<'a> Recovery<'a> {
-    pub(super) fn new(
-        environment: &'a dyn Fn(&str) -> Option<String>,
-        not_yet: &'a [&'a str],
-    ) -> Self {
+    pub(super) fn new(environment: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self {
             environment,
-            not_yet,
             replaceable: Cell::new(MAX_REPLACED_BYTES),
             problems: RefCell::default(),
             aside: RefCell::default(),
@@ -73,10 +68,6 @@ impl<'a> Recovery<'a> {
 
     pub(super) fn begin_attempt(&self) {
         self.replaceable.set(MAX_REPLACED_BYTES);
-    }
-
-    pub(super) fn is_clean(&self) -> bool {
-        self.problems.borrow().is_empty()
     }
 
     pub(super) fn into_problems(self) -> Vec<Problem> {
@@ -126,21 +117,11 @@ impl<'a> Recovery<'a> {
             if known.contains(&entry.key.as_str()) {
                 continue;
             }
-            let path = path();
-            let member = path.key(&entry.key);
-            if self.not_yet.iter().any(|pattern| member.matches(pattern)) {
-                let name = quoted(&entry.key);
-                let message = format!(
-                    "{name} is part of the policy language, but this version of Doorward doesn't do it yet"
-                );
-                self.record(Problem::new(&path, entry.key_mark, message));
-            } else {
-                self.record(Problem::new(
-                    &path,
-                    entry.key_mark,
-                    unknown_key(&entry.key, known),
-                ));
-            }
+            self.record(Problem::new(
+                &path(),
+                entry.key_mark,
+                unknown_key(&entry.key, known),
+            ));
             self.aside
                 .borrow_mut()
                 .insert(identity(&entry.value), Aside::LeftOut);
