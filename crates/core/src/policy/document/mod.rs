@@ -15,6 +15,8 @@ mod path;
 mod problem;
 mod protobuf;
 mod read;
+#[cfg(feature = "schema")]
+mod schema;
 mod secret;
 mod suggest;
 mod value_types;

@@ -1,12 +1,16 @@
 //! `authenticators`: ways to learn who calls.
 
 use crate::policy::document::{Duration, ExpressionSource, Json, OneOrMany, Secret, Timestamp};
+#[cfg(feature = "schema")]
+use crate::policy::schema::AlgorithmName;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// One authenticator: exactly one of its members.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1, "maxProperties" = 1)))]
 pub struct Authenticator {
     /// A JSON Web Token, checked in the filter.
     pub jwt: Option<Jwt>,
@@ -18,9 +22,11 @@ pub struct Authenticator {
 
 /// A JSON Web Token.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Jwt {
     /// The algorithms (RFC 7518) that are accepted; there is no default.
+    #[cfg_attr(feature = "schema", schemars(with = "OneOrMany<AlgorithmName>"))]
     pub algorithms: OneOrMany<String>,
     /// What `iss` must be. Default: not checked.
     pub issuer: Option<String>,
@@ -53,6 +59,7 @@ pub struct Jwt {
 
 /// One key or set of keys: exactly one of secret, pem, jwk, jwks, remote, token and client.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Key {
     /// A shared secret, for HS256, HS384 and HS512.
@@ -79,7 +86,9 @@ pub struct Key {
 
 /// A shared secret: exactly one of its members.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1, "maxProperties" = 1)))]
 pub struct SecretKey {
     /// As it is.
     pub value: Option<Secret>,
@@ -93,6 +102,7 @@ pub struct SecretKey {
 
 /// A JSON Web Key Set to fetch.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Remote {
     /// The proxy's cluster that the call goes to.
@@ -107,6 +117,7 @@ pub struct Remote {
 
 /// A place in the request: exactly one of header, query and cookie.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// A header's name, in any letter case.
@@ -121,6 +132,7 @@ pub struct Source {
 
 /// A key of the embedded store.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ApiKeyAuthenticator {
     /// Tried in order.
@@ -133,6 +145,7 @@ pub struct ApiKeyAuthenticator {
 
 /// A caller's id and secret, exchanged for a token.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ClientCredentials {
     /// Where the pair is.
@@ -149,6 +162,7 @@ pub struct ClientCredentials {
 
 /// What the database knows of a client: a JSON object, which is then `metadata`.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Lookup {
     /// The proxy's cluster that the call goes to.
@@ -168,6 +182,7 @@ pub struct Lookup {
 
 /// Where a pair is: `id` and `secret`, or `basic`.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PairSource {
     /// The client's id.
