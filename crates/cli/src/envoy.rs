@@ -54,6 +54,18 @@ pub fn plugins(bytes: &[u8]) -> Result<Vec<Plugin>, String> {
     }
 }
 
+/// The one plugin of a configuration.
+///
+/// # Errors
+/// Those of [`plugins`], and where there are several.
+pub fn only_plugin(bytes: &[u8]) -> Result<Plugin, String> {
+    let mut plugins = plugins(bytes)?;
+    match (plugins.pop(), plugins.as_slice()) {
+        (Some(plugin), []) => Ok(plugin),
+        _ => Err("several plugins are in it; give one policy as a file".to_owned()),
+    }
+}
+
 /// The depth is the document's, which is bounded when it is read.
 fn search<'n>(node: &'n Node, found: &mut Vec<&'n Node>) {
     match &node.value {

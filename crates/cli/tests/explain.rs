@@ -150,6 +150,28 @@ fn shadowed_rules_tell_what_they_would_do() {
 }
 
 #[test]
+fn the_policy_inside_an_envoy_configuration_is_explained() {
+    let envoy = repository("envoy.yaml");
+    let run = doorward(
+        &[
+            "explain",
+            "--envoy",
+            "-p",
+            &envoy,
+            "-r",
+            "GET http://acme.example.com/Payment/a",
+        ],
+        "",
+    );
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(
+        run.stdout
+            .contains("authenticator tenant-key refuses: credentials_missing"),
+        "{run:?}"
+    );
+}
+
+#[test]
 fn mistakes_in_arguments_are_told() {
     for (arguments, named) in [
         (vec!["-r", "GET"], "expected a method and a target"),

@@ -7,6 +7,7 @@ mod report;
 mod request;
 mod words;
 
+use crate::envoy;
 use crate::input::{Environment, Outcome, read, shown};
 use crate::output::{print, print_json};
 use answers::Answers;
@@ -77,6 +78,9 @@ pub struct Explain {
     repeat: u32,
     #[command(flatten)]
     environment: Environment,
+    /// The policy is inside an Envoy configuration, with its VM's environment variables.
+    #[arg(long)]
+    envoy: bool,
     /// Print JSON for other programs.
     #[arg(long)]
     json: bool,
@@ -85,8 +89,14 @@ pub struct Explain {
 impl Explain {
     /// Judges the request and tells the story.
     pub fn run(&self) -> Outcome {
-        let variables = self.environment.variables()?;
-        let bytes = read(&self.policy)?;
+        let mut variables = self.environment.variables()?;
+        let mut bytes = read(&self.policy)?;
+        if self.envoy {
+            let plugin = envoy::only_plugin(&bytes)
+                .map_err(|error| format!("{}: {error}", shown(&self.policy)))?;
+            variables = plugin.environment(&variables);
+            bytes = plugin.policy;
+        }
         let told = |problems: Vec<document::Problem>| {
             let lines = problems
                 .iter()
