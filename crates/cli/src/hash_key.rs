@@ -1,8 +1,9 @@
 //! `doorward hash-key`.
 
+use crate::input::{Outcome, read_secret_line};
+use crate::output::print;
 use clap::Args;
 use sha2::{Digest, Sha256};
-use std::io::BufRead;
 use std::process::ExitCode;
 
 /// Print the SHA-256 under which a key or secret stands in a policy.
@@ -13,20 +14,18 @@ pub struct HashKey {}
 
 impl HashKey {
     /// Reads a line and prints its digest in hex.
-    pub fn run(&self) -> ExitCode {
-        let mut key = String::new();
-        if let Err(error) = std::io::stdin().lock().read_line(&mut key) {
-            eprintln!("standard input: {error}");
-            return ExitCode::from(2);
-        }
-        let key = key.trim_end_matches(['\r', '\n']);
-        if key.is_empty() {
-            eprintln!("standard input is empty: give the key as its first line");
-            return ExitCode::from(2);
-        }
-        let digest = Sha256::digest(key);
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        println!("{hex}");
-        ExitCode::SUCCESS
+    pub fn run(&self) -> Outcome {
+        let digest = sha256_hex(&read_secret_line()?);
+        print(&format!("{digest}\n"), ExitCode::SUCCESS)
     }
+}
+
+/// The SHA-256 of a text, in hex.
+pub fn sha256_hex(text: &str) -> String {
+    hex(&Sha256::digest(text))
+}
+
+/// Bytes in hex.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

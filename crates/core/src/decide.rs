@@ -12,7 +12,7 @@ use crate::expression::Scope;
 use crate::host::{Host, Level};
 use crate::http::{Forward, Refusal, Request, Verdict};
 use crate::lookup::Outcome;
-use crate::observe::Event;
+use crate::observe::{Demand, Event, Step};
 use crate::policy::{Authenticate, Authorization, HeaderValue, Rule};
 use crate::reply::{ErrorFormat, Reason};
 use crate::route::Target;
@@ -157,6 +157,7 @@ impl Plan {
 }
 
 async fn ask<H: Host + 'static>(gateway: &Rc<Gateway<H>>, need: &Need) -> Told {
+    gateway.host.trace(Step::Asked(need));
     match need {
         Need::Keys(remote) => gateway.fetch_keys(*remote).await,
         Need::FreshKeys(remote, kid) => gateway.refetch_keys(*remote, kid).await,
@@ -177,6 +178,7 @@ fn attempt<H: Host + 'static>(
     answers: &Answers,
 ) -> Result<Verdict, (usize, Need)> {
     let policy = &gateway.policy;
+    gateway.host.trace(Step::Began);
     let Ok(target) = request.target() else {
         let refusal = Refusal::of(Reason::PathInvalid);
         return Ok(refuse(gateway, request, &policy.errors, None, refusal));
@@ -199,6 +201,10 @@ fn attempt<H: Host + 'static>(
         let refusal = Refusal::of(Reason::NoRule);
         return Ok(refuse(gateway, request, &policy.errors, None, refusal));
     };
+    gateway.host.trace(Step::Matched {
+        rule: index,
+        variables: &variables,
+    });
     let context = Context {
         gateway,
         request,
@@ -226,16 +232,15 @@ fn attempt<H: Host + 'static>(
 
 /// The head of a CORS preflight, which carries no credentials by its nature (Fetch standard):
 /// what looks like some goes no further.
-fn preflight_head<H>(context: &Context<'_, H>, rule: &Rule) -> Result<Forward, Stop> {
-    let source = context.request.source_address.as_deref();
-    rule.authorize.check_network(source)?;
+fn preflight_head<H: Host>(context: &Context<'_, H>, rule: &Rule) -> Result<Forward, Stop> {
+    context.gateway.host.trace(Step::Preflight);
+    admit(context, rule)?;
     Ok(without_credentials(context, rule))
 }
 
 /// What a rule says about a request that it matches.
 fn judge<H: Host + 'static>(context: &Context<'_, H>, rule: &Rule) -> Result<Forward, Stop> {
-    rule.authorize
-        .check_network(context.request.source_address.as_deref())?;
+    admit(context, rule)?;
     // Built once for all of the rule's expressions, and not at all where there is none.
     let mut scope = Scope::new();
     variables::of_request(context, rule.uses, &mut scope);
@@ -246,6 +251,15 @@ fn judge<H: Host + 'static>(context: &Context<'_, H>, rule: &Rule) -> Result<For
         limit.failed(context, &scope);
     }
     forward
+}
+
+/// Judges the caller's address.
+fn admit<H: Host>(context: &Context<'_, H>, rule: &Rule) -> Result<(), Refusal> {
+    let address = context.request.source_address.as_deref();
+    let admitted = rule.authorize.check_network(address);
+    let host = &context.gateway.host;
+    host.trace(Step::Judged(Demand::Network, admitted.is_ok()));
+    admitted
 }
 
 fn judge_caller<H: Host + 'static>(
@@ -269,7 +283,12 @@ fn judge_caller<H: Host + 'static>(
 fn count<H: Host>(context: &Context<'_, H>, limit: &Limit, scope: &Scope) -> Result<(), Refusal> {
     match context.answers.counted.replace(true) {
         true => Ok(()),
-        false => limit.enter(context, scope),
+        false => {
+            let admitted = limit.enter(context, scope);
+            let host = &context.gateway.host;
+            host.trace(Step::Judged(Demand::Limit, admitted.is_ok()));
+            admitted
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the core needs from whatever runs it: a proxy, a test, the command line.
 
 use crate::jose::HostVerifier;
-use crate::observe::Event;
+use crate::observe::{Event, Step};
 use std::time::Duration;
 
 /// The outside world. Every method returns at once; answers to [`Host::dispatch`] come
@@ -33,6 +33,9 @@ pub trait Host: HostVerifier {
 
     /// Counts an event.
     fn count(&self, event: Event);
+
+    /// Follows a decision. Default: nobody does.
+    fn trace(&self, _: Step<'_>) {}
 }
 
 /// What the shared board held.

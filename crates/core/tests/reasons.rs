@@ -1,5 +1,5 @@
 //! Writes `docs/reasons.md` from the reasons themselves, and fails where it is stale:
-//! `UPDATE=1 cargo test -p doorward-core --test reasons` writes it anew.
+//! `UPDATE_DOCS=1 cargo test -p doorward-core --test reasons` writes it anew.
 
 use doorward_core::reply::{PUBLIC_REASONS, PublicReason, Reason};
 use std::path::Path;
@@ -8,7 +8,7 @@ const HEAD: &str = "\
 # Reasons
 
 <!-- Generated from `Reason` in crates/core/src/reply/reason.rs; edit it there, then run
-     UPDATE=1 cargo test -p doorward-core --test reasons -->
+     UPDATE_DOCS=1 cargo test -p doorward-core --test reasons -->
 
 Every refusal has one **reason**, which the caller reads in the body, and one **detailed reason**,
 which only the operator sees: in the access log (`doorward_denied{…}` in `%RESPONSE_CODE_DETAILS%`),
@@ -68,12 +68,12 @@ fn document() -> String {
 fn the_table_of_reasons_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reasons.md");
     let document = document();
-    if std::env::var_os("UPDATE").is_some() {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, document).unwrap();
         return;
     }
     assert!(
         std::fs::read_to_string(&path).is_ok_and(|written| written == document),
-        "docs/reasons.md is stale; UPDATE=1 cargo test -p doorward-core --test reasons writes it anew"
+        "docs/reasons.md is stale; UPDATE_DOCS=1 cargo test -p doorward-core --test reasons writes it anew"
     );
 }

@@ -1,6 +1,7 @@
 //! Keys of the embedded store.
 
 use super::{Authenticator, ClientFacts, Identity, Stop};
+use crate::credentials::key_shape::{Shape, shape};
 use crate::credentials::{ExtractError, Source, extract};
 use crate::decide::Context;
 use crate::expression::{Expression, Scope};
@@ -33,6 +34,10 @@ pub(super) fn authenticate<H: Host + 'static>(
         Err(ExtractError::Malformed) => return Err(refuse(Reason::ApiKeyMalformed)),
     };
     if !presented.starts_with(&own.prefix) {
+        return Err(refuse(Reason::ApiKeyMalformed));
+    }
+    // Keys from elsewhere have other shapes, and pass.
+    if !own.prefix.is_empty() && shape(&own.prefix, &presented) == Shape::Damaged {
         return Err(refuse(Reason::ApiKeyMalformed));
     }
     let clients = &context.gateway.policy.clients;

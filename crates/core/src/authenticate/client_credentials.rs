@@ -8,6 +8,7 @@ use crate::host::Host;
 use crate::http::Refusal;
 use crate::jose::Claims;
 use crate::lookup::{self, Outcome};
+use crate::observe::{Demand, Step};
 use crate::reply::Reason;
 use crate::tokens::{Failed, Failure, Held, Lookup, Pair, Verified};
 use crate::variables;
@@ -144,7 +145,10 @@ fn looked_up<H: Host + 'static>(
             Variable::Metadata,
             crate::expression::Value::from_json(&metadata),
         );
-        if !condition.evaluate_condition(&scope).unwrap_or(false) {
+        let holds = condition.evaluate_condition(&scope).unwrap_or(false);
+        let host = &context.gateway.host;
+        host.trace(Step::Judged(Demand::LookupCondition, holds));
+        if !holds {
             return Err(Refusal::of(Reason::LookupDenied).into());
         }
     }

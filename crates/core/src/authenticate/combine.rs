@@ -4,6 +4,7 @@ use super::{Authenticator, Identity, Stop, api_key, client_credentials, jwt};
 use crate::decide::Context;
 use crate::host::Host;
 use crate::http::Refusal;
+use crate::observe::Step;
 use crate::policy::Authenticate;
 use crate::reply::Reason;
 
@@ -25,13 +26,20 @@ fn one<H: Host + 'static>(context: &Context<'_, H>, index: usize) -> Result<Iden
     let Some(authenticator) = context.gateway.policy.authenticators.get(index) else {
         return Err(Refusal::of(Reason::Internal).into());
     };
-    match authenticator {
+    let outcome = match authenticator {
         Authenticator::Jwt(own) => jwt::authenticate(context, authenticator, own),
         Authenticator::ApiKey(own) => api_key::authenticate(context, authenticator, own),
         Authenticator::ClientCredentials(own) => {
             client_credentials::authenticate(context, index, authenticator, own)
         }
+    };
+    let host = &context.gateway.host;
+    match &outcome {
+        Ok(identity) => host.trace(Step::Authenticated(index, Ok(identity))),
+        Err(Stop::Refuse(refusal)) => host.trace(Step::Authenticated(index, Err(refusal))),
+        Err(Stop::Need(_)) => {}
     }
+    outcome
 }
 
 /// The first success in order. Without one: unavailable beats refused, a presented

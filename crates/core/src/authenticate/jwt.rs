@@ -8,6 +8,7 @@ use crate::expression::{EvaluationError, Expression, Scope};
 use crate::host::Host;
 use crate::http::Refusal;
 use crate::jose::{Algorithm, ClaimRules, Claims, Compact, KeySet, TokenError, verify};
+use crate::observe::Step;
 use crate::reply::Reason;
 use crate::variables;
 use serde_json::Value;
@@ -68,10 +69,16 @@ impl JwtAuthenticator {
     ) -> Result<Rc<Claims>, Stop> {
         let refuse = |error| Stop::from(authenticator.refuse(reason(error)));
         let compact = Compact::parse(token.as_bytes(), self.max_length).map_err(refuse)?;
+        let host = &context.gateway.host;
+        host.trace(Step::TokenRead {
+            algorithm: compact.algorithm(),
+            kid: compact.kid(),
+        });
         if !self.algorithms.contains(&compact.algorithm()) {
             return Err(refuse(TokenError::Algorithm));
         }
         self.prove(context, authenticator, &compact)?;
+        host.trace(Step::SignatureProven);
         let claims = compact.claims().map_err(refuse)?;
         self.rules
             .check(compact.typ(), &claims, context.now)

@@ -9,7 +9,9 @@ pub use networks::{Network, contains};
 use crate::authenticate::Identity;
 use crate::decide::Context;
 use crate::expression::{Expression, Scope, VariableSet};
+use crate::host::Host;
 use crate::http::Refusal;
+use crate::observe::{Demand, Step};
 use crate::reply::Reason;
 use crate::variables;
 
@@ -64,13 +66,16 @@ impl Authorize {
     }
 
     /// Judges everything else. `scope` holds what [`Authorize::uses`] tells.
-    pub fn check<H>(
+    pub fn check<H: Host>(
         &self,
         context: &Context<'_, H>,
         identity: &Identity,
         scope: &Scope,
     ) -> Result<(), Refusal> {
-        self.scopes.check(&identity.scopes)?;
+        let judged = |demand, met| context.gateway.host.trace(Step::Judged(demand, met));
+        let scopes = self.scopes.check(&identity.scopes);
+        judged(Demand::Scopes, scopes.is_ok());
+        scopes?;
         for (name, expression) in &self.bind {
             let value = context
                 .variables
@@ -79,15 +84,20 @@ impl Authorize {
                 .map(|(_, value)| value.as_str());
             let bound = expression.evaluate_text(scope);
             // An empty value binds nothing: it is what a missing claim would look like.
-            if !bound.is_ok_and(|bound| !bound.is_empty() && Some(&*bound) == value) {
+            let holds = bound.is_ok_and(|bound| !bound.is_empty() && Some(&*bound) == value);
+            judged(Demand::Binding(name), holds);
+            if !holds {
                 return Err(Refusal::of(Reason::BindingMismatch));
             }
         }
-        match &self.allow_if {
-            Some(condition) if !condition.evaluate_condition(scope).unwrap_or(false) => {
-                Err(Refusal::of(Reason::NotAllowed))
-            }
-            _ => Ok(()),
+        let Some(condition) = &self.allow_if else {
+            return Ok(());
+        };
+        let holds = condition.evaluate_condition(scope).unwrap_or(false);
+        judged(Demand::Condition, holds);
+        match holds {
+            true => Ok(()),
+            false => Err(Refusal::of(Reason::NotAllowed)),
         }
     }
 }

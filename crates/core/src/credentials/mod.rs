@@ -3,6 +3,7 @@
 
 mod basic;
 mod clients;
+pub mod key_shape;
 mod places;
 mod source;
 

@@ -1,7 +1,9 @@
 //! What is counted and told about.
 
+mod step;
 mod throttle;
 
+pub use step::{Demand, Step};
 pub use throttle::Throttle;
 
 use crate::reply::Reason;

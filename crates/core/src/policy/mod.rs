@@ -7,8 +7,12 @@
 mod compile;
 pub mod document;
 mod raw;
+#[cfg(feature = "schema")]
+mod schema;
 
 pub use compile::{Url, absolute_url, load};
+#[cfg(feature = "schema")]
+pub use schema::schema;
 
 use crate::authenticate::Authenticator;
 use crate::authorize::{Authorize, Limit};

@@ -124,6 +124,10 @@ impl EcKey {
         })
     }
 
+    pub(super) fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
     pub(super) fn algorithm(&self) -> Algorithm {
         match self.point {
             Point::P256(_) => Algorithm::Es256,

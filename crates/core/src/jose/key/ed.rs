@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signature, VerifyingKey};
 
+use super::der::{ED25519, Spki};
 use crate::jose::KeyError;
 
 pub(super) struct EdKey(VerifyingKey);
@@ -33,6 +34,15 @@ impl EdKey {
     pub(super) fn verify(&self, text: &[u8], signature: &[u8]) -> bool {
         Signature::from_slice(signature)
             .is_ok_and(|signature| self.0.verify_strict(text, &signature).is_ok())
+    }
+
+    pub(super) fn spki(&self) -> Option<Vec<u8>> {
+        let spki = Spki {
+            algorithm: ED25519,
+            parameters: None,
+            key: self.0.as_bytes(),
+        };
+        spki.to_der().ok()
     }
 
     pub(super) fn canonical_jwk(&self) -> String {

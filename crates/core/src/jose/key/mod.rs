@@ -174,6 +174,28 @@ impl Key {
         URL_SAFE_NO_PAD.encode(Sha256::digest(canonical.as_bytes()))
     }
 
+    /// The key as a JWK with the members that it must have, and none about its use. `None` for
+    /// a shared secret, which must never be published.
+    pub fn to_jwk(&self) -> Option<Value> {
+        let canonical = match &self.material {
+            Material::Secret(_) => return None,
+            Material::Rsa(key) => key.canonical_jwk(),
+            Material::Ec(key) => key.canonical_jwk(),
+            Material::Ed(key) => key.canonical_jwk(),
+        };
+        serde_json::from_str(&canonical).ok()
+    }
+
+    /// The key as SubjectPublicKeyInfo in DER (RFC 5280 §4.1). `None` for a shared secret.
+    pub fn to_spki(&self) -> Option<Vec<u8>> {
+        match &self.material {
+            Material::Secret(_) => None,
+            Material::Rsa(key) => Some(key.spki().to_vec()),
+            Material::Ec(key) => Some(key.spki().to_vec()),
+            Material::Ed(key) => key.spki(),
+        }
+    }
+
     /// The signature check itself, for a key that fits.
     pub(super) fn verify(
         &self,

@@ -63,6 +63,10 @@ impl RsaKey {
         })
     }
 
+    pub(super) fn spki(&self) -> &[u8] {
+        &self.spki
+    }
+
     pub(super) fn bits(&self) -> usize {
         bit_len(&self.modulus)
     }

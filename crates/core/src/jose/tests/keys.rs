@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 
 const NOW: Duration = Duration::from_secs(1_700_000_000);
@@ -26,6 +28,27 @@ fn with(mut jwk: Value, name: &str, value: Value) -> Value {
 fn without(mut jwk: Value, name: &str) -> Value {
     jwk.as_object_mut().unwrap().remove(name);
     jwk
+}
+
+#[test]
+fn a_public_key_is_written_as_it_was_read() {
+    for pem in [
+        include_str!("pem/rsa.pub.pem"),
+        include_str!("pem/p256.pub.pem"),
+        include_str!("pem/p384.pub.pem"),
+        include_str!("pem/p521.pub.pem"),
+        include_str!("pem/ed25519.pub.pem"),
+    ] {
+        let key = Key::from_pem(pem).unwrap();
+        let jwk = key.to_jwk().unwrap();
+        let again = Key::from_jwk(&jwk).unwrap();
+        assert_eq!(again.thumbprint(), key.thumbprint());
+        assert_eq!(again.to_spki(), key.to_spki());
+        let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        assert_eq!(STANDARD.encode(key.to_spki().unwrap()), body);
+    }
+    let secret = Key::from_secret(&[7; 32]).unwrap();
+    assert_eq!((secret.to_jwk(), secret.to_spki()), (None, None));
 }
 
 #[test]

@@ -60,7 +60,7 @@ pub fn load(
             .insert(name.to_owned(), Sha256::digest(&value));
         Some(value)
     };
-    let (document, problems) = document::decode(&node, &recorded);
+    let (document, problems) = document::recover(&node, &recorded);
     let Some(document) = document else {
         return Err(problems);
     };

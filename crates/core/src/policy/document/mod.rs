@@ -15,12 +15,14 @@ mod path;
 mod problem;
 mod protobuf;
 mod read;
+#[cfg(feature = "schema")]
+mod schema;
 mod secret;
 mod suggest;
 mod value_types;
 mod yaml;
 
-pub use decode::{MAX_PROBLEMS, decode};
+pub use decode::{MAX_PROBLEMS, decode, recover};
 pub use environment::MAX_REPLACED_BYTES;
 pub use expression::ExpressionSource;
 pub use node::{Entry, Mark, Node, Value};

@@ -3,12 +3,16 @@
 use crate::policy::document::{
     Duration, ExpressionSource, Json, MapOr, OneOrMany, Secret, Timestamp,
 };
+#[cfg(feature = "schema")]
+use crate::policy::schema::AlgorithmName;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// One authenticator: exactly one of its members.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1, "maxProperties" = 1)))]
 pub struct Authenticator {
     /// A JSON Web Token, checked in the filter.
     pub jwt: Option<Jwt>,
@@ -20,9 +24,11 @@ pub struct Authenticator {
 
 /// A JSON Web Token.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Jwt {
     /// The algorithms (RFC 7518) that are accepted; there is no default.
+    #[cfg_attr(feature = "schema", schemars(with = "OneOrMany<AlgorithmName>"))]
     pub algorithms: OneOrMany<String>,
     /// What `iss` must be. Default: not checked.
     pub issuer: Option<String>,
@@ -58,6 +64,7 @@ pub type Keys = MapOr<ClientKeys, OneOrMany<Key>>;
 
 /// The client's own keys.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ClientKeys {
     /// The client whose own secret or public key it is.
@@ -66,6 +73,7 @@ pub struct ClientKeys {
 
 /// One key or set of keys: exactly one of secret, pem, jwk, jwks, remote and token.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Key {
     /// A shared secret, for HS256, HS384 and HS512.
@@ -90,7 +98,9 @@ pub struct Key {
 
 /// A shared secret: exactly one of its members.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1, "maxProperties" = 1)))]
 pub struct SecretKey {
     /// As it is.
     pub value: Option<Secret>,
@@ -104,6 +114,7 @@ pub struct SecretKey {
 
 /// A JSON Web Key Set to fetch.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Remote {
     /// The proxy's cluster that the call goes to.
@@ -118,6 +129,7 @@ pub struct Remote {
 
 /// A place in the request: exactly one of header, query and cookie.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// A header's name, in any letter case.
@@ -132,6 +144,7 @@ pub struct Source {
 
 /// A key of the embedded store.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ApiKeyAuthenticator {
     /// Tried in order.
@@ -144,6 +157,7 @@ pub struct ApiKeyAuthenticator {
 
 /// A caller's id and secret, exchanged for a token.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ClientCredentials {
     /// Where the pair is.
@@ -160,6 +174,7 @@ pub struct ClientCredentials {
 
 /// What the database knows of a client: a JSON object, which is then `metadata`.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Lookup {
     /// The proxy's cluster that the call goes to.
@@ -179,6 +194,7 @@ pub struct Lookup {
 
 /// Where a pair is: `id` and `secret`, or `basic`.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PairSource {
     /// The client's id.

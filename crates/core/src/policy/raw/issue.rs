@@ -2,13 +2,17 @@
 
 use super::SecretKey;
 use crate::policy::document::{Duration, ExpressionSource, Json, OneOrMany, Secret, Timestamp};
+#[cfg(feature = "schema")]
+use crate::policy::schema::{AlgorithmName, IssueAuthName, JtiName};
 use serde::Deserialize;
 
 /// A token that is signed here.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Sign {
     /// The algorithm (RFC 7518).
+    #[cfg_attr(feature = "schema", schemars(with = "AlgorithmName"))]
     pub algorithm: String,
     /// The first signs, all are published and accepted.
     pub keys: OneOrMany<SignKey>,
@@ -24,6 +28,7 @@ pub struct Sign {
 
 /// A key to sign with: exactly one of pem, jwk, secret and client_secret.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SignKey {
     /// A private key (PKCS#8, SEC 1 or PKCS#1).
@@ -44,9 +49,11 @@ pub struct SignKey {
 
 /// An assertion by which the gateway proves itself (RFC 7523).
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OwnAssertion {
     /// The algorithm (RFC 7518).
+    #[cfg_attr(feature = "schema", schemars(with = "AlgorithmName"))]
     pub algorithm: String,
     /// The private key.
     pub key: SignKey,
@@ -60,11 +67,13 @@ pub struct OwnAssertion {
 
 /// A token endpoint that is answered here.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Issue {
     /// The token (a `sign`) that is issued.
     pub token: String,
     /// client_secret_post, client_secret_basic or private_key_jwt.
+    #[cfg_attr(feature = "schema", schemars(with = "IssueAuthName"))]
     pub client_auth: String,
     /// Where the request holds what.
     pub request: Option<IssueRequest>,
@@ -76,6 +85,7 @@ pub struct Issue {
 
 /// JSON pointers (RFC 6901) into the request's body, or form fields.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct IssueRequest {
     /// true: form fields with the names of RFC 6749.
@@ -92,15 +102,21 @@ pub struct IssueRequest {
 
 /// What must hold of a caller's assertion (RFC 7523 §3).
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CallersAssertion {
-    /// The algorithms that are accepted. Default: ES256.
+    /// The algorithms that are accepted. Default: `ES256`.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<OneOrMany<AlgorithmName>>")
+    )]
     pub algorithms: Option<OneOrMany<String>>,
     /// `aud` must hold one of them.
     pub audience: Option<OneOrMany<String>>,
     /// The longest life of an assertion.
     pub max_lifetime: Option<Duration>,
     /// `required`, or `optional`: without one there is no check for replays.
-    /// Default: optional.
+    /// Default: `optional`.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<JtiName>"))]
     pub jti: Option<String>,
 }

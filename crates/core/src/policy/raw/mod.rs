@@ -19,9 +19,11 @@ use std::collections::BTreeMap;
 
 /// The whole document.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Document {
     /// The language's version: 1.
+    #[cfg_attr(feature = "schema", schemars(extend("const" = 1)))]
     pub version: u64,
     /// Who may call: the embedded store.
     #[serde(default)]
@@ -45,6 +47,7 @@ pub struct Document {
 
 /// One caller.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Client {
     /// The name that tokens and keys resolve to.
@@ -71,6 +74,7 @@ pub struct Client {
 
 /// One of a client's public keys: exactly one of `pem` and `jwk`.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PublicKey {
     /// A public key (SPKI) or certificate.
@@ -97,6 +101,7 @@ pub struct PublicKey {
 
 /// One of a client's secrets: exactly one of `sha256` and `value`.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ClientSecret {
     /// SHA-256 of the secret, in hex.
@@ -117,6 +122,7 @@ pub struct ClientSecret {
 
 /// One of a client's API keys.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ApiKey {
     /// The name of the key in logs; the key itself is never logged.
@@ -135,6 +141,7 @@ pub struct ApiKey {
 
 /// Cross-origin requests.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Cors {
     /// true lets CORS preflights pass without credentials. Default: false.
@@ -143,6 +150,7 @@ pub struct Cors {
 
 /// The shape of refusals, for the document or for one rule.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Errors {
     /// The body. Default: RFC 9457 problem details.

@@ -2,11 +2,14 @@
 
 use super::{Errors, Issue};
 use crate::policy::document::{ExpressionSource, MapOr, OneOrMany};
+#[cfg(feature = "schema")]
+use crate::policy::schema::CountName;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// One rule.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// What it is about.
@@ -33,6 +36,7 @@ pub struct Rule {
 
 /// How often somebody may call.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Limit {
     /// Whose calls count together.
@@ -40,11 +44,13 @@ pub struct Limit {
     /// How many calls in which span: `100/s`, `10/m`, `1000/h`.
     pub rate: String,
     /// `failures` counts only refusals. Default: all calls.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<CountName>"))]
     pub count: Option<String>,
 }
 
 /// What a rule is about.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Match {
     /// `/exact`, `/with/{variable}`, `/all/below/**`.
@@ -62,7 +68,9 @@ pub type Authenticate = MapOr<Combination, String>;
 
 /// A combination of authenticators: exactly one of its members.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1, "maxProperties" = 1)))]
 pub struct Combination {
     /// The first that succeeds.
     pub any: Option<Vec<Authenticate>>,
@@ -72,6 +80,7 @@ pub struct Combination {
 
 /// What the caller must be allowed.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Authorize {
     /// The caller's address must lie in one of them.
@@ -90,6 +99,7 @@ pub type Scopes = MapOr<AnyScope, OneOrMany<String>>;
 
 /// Scopes of which one is enough.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AnyScope {
     /// At least one.
@@ -98,6 +108,7 @@ pub struct AnyScope {
 
 /// What the upstream gets.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
     /// `keep`, `remove`, or a token's name.

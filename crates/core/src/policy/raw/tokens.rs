@@ -2,12 +2,16 @@
 
 use super::{OwnAssertion, Sign};
 use crate::policy::document::{Duration, ExpressionSource, OneOrMany, Secret};
+#[cfg(feature = "schema")]
+use crate::policy::schema::ClientAuthName;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// One token: exactly one of its members.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", schemars(extend("minProperties" = 1, "maxProperties" = 1)))]
 pub struct Token {
     /// Obtained from a token endpoint.
     pub exchange: Option<Exchange>,
@@ -17,6 +21,7 @@ pub struct Token {
 
 /// A token endpoint and how to ask it (RFC 6749 §4.4).
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
     /// The proxy's cluster that the call goes to.
@@ -26,7 +31,8 @@ pub struct Exchange {
     /// The gateway's own pair; left out where the caller's is exchanged.
     pub client: Option<OwnClient>,
     /// client_secret_basic, client_secret_post, client_secret_json or private_key_jwt.
-    /// Default: client_secret_basic.
+    /// Default: `client_secret_basic`.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<ClientAuthName>"))]
     pub auth: Option<String>,
     /// The scopes to ask for.
     pub scopes: Option<OneOrMany<String>>,
@@ -59,6 +65,7 @@ pub struct Exchange {
 
 /// How often an endpoint that can't be reached or answers 5xx is tried.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Retry {
     /// Tries in all. Default: 2.
@@ -71,6 +78,7 @@ pub struct Retry {
 
 /// When an endpoint that fails is left alone.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Breaker {
     /// After how many failures on end. Default: 5.
@@ -81,6 +89,7 @@ pub struct Breaker {
 
 /// The gateway's own pair.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OwnClient {
     /// The client's id.
@@ -91,6 +100,7 @@ pub struct OwnClient {
 
 /// JSON pointers (RFC 6901) into the reply.
 #[derive(Debug, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Response {
     /// Default: `/access_token`.

@@ -37,7 +37,7 @@ const MAX_ATTEMPTS: usize = 4 * MAX_PROBLEMS;
 /// every problem of the document, at most [`MAX_PROBLEMS`], in the order of the text: unknown and
 /// missing keys, values of a wrong type, strings that can't be replaced, and what the types
 /// themselves refuse. Elements of lists that are of a wrong type are left out.
-pub fn decode<T: DeserializeOwned>(
+pub fn recover<T: DeserializeOwned>(
     document: &Node,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> (Option<T>, Vec<Problem>) {
@@ -68,6 +68,20 @@ pub fn decode<T: DeserializeOwned>(
     }
     problems.sort_by_key(|problem| problem.line.zip(problem.column));
     (whole, problems)
+}
+
+/// As [`recover`], for those who want all or nothing.
+///
+/// # Errors
+/// Every problem, where there is any.
+pub fn decode<T: DeserializeOwned>(
+    document: &Node,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<T, Vec<Problem>> {
+    match recover(document, environment) {
+        (Some(decoded), problems) if problems.is_empty() => Ok(decoded),
+        (_, problems) => Err(problems),
+    }
 }
 
 #[cfg(test)]

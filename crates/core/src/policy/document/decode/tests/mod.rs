@@ -176,19 +176,7 @@ fn environment(name: &str) -> Option<String> {
 }
 
 fn load(text: &str) -> Result<Document, Vec<Problem>> {
-    strict(&read(text.as_bytes())?, &environment)
-}
-
-/// The decoded value, unless there is any problem.
-fn strict<T: serde::de::DeserializeOwned>(
-    tree: &Node,
-    environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<T, Vec<Problem>> {
-    let (decoded, problems) = decode(tree, environment);
-    match decoded {
-        Some(decoded) if problems.is_empty() => Ok(decoded),
-        _ => Err(problems),
-    }
+    decode(&read(text.as_bytes())?, &environment)
 }
 
 fn shown(text: &str) -> Vec<String> {
@@ -298,7 +286,7 @@ fn problems_are_told_up_to_a_limit() {
 fn a_variable_repeated_does_not_fill_the_memory() {
     let long = |_: &str| Some("x".repeat(1024 * 1024));
     let tree = read(format!("[{}]", "\"${A}\",".repeat(100)).as_bytes()).unwrap();
-    let problems = strict::<Vec<String>>(&tree, &long).unwrap_err();
+    let problems = decode::<Vec<String>>(&tree, &long).unwrap_err();
     assert_eq!(problems[0].path, "[8]");
     assert!(
         problems[0]
@@ -377,7 +365,7 @@ fn one_wrong_value_is_one_problem_at_its_place() {
         let mut found = Vec::new();
         mutants(&tree, &Path::root(), &replacement, &mut found);
         for (path, mutant) in found {
-            let Err(problems) = strict::<Document>(&mutant, &environment) else {
+            let Err(problems) = decode::<Document>(&mutant, &environment) else {
                 continue;
             };
             wrong += 1;
@@ -408,7 +396,7 @@ fn every_pair_of_wrong_values_is_told() {
         mark: None,
     }]);
     mutants(&tree, &Path::root(), &wrong, &mut once);
-    let paths = |tree: &Node| match strict::<Document>(tree, &environment) {
+    let paths = |tree: &Node| match decode::<Document>(tree, &environment) {
         Ok(_) => Vec::new(),
         Err(problems) => problems.into_iter().map(|problem| problem.path).collect(),
     };
