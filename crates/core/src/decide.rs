@@ -5,7 +5,7 @@
 //! its beginning with what is then known. So there is one story, and no state that could be
 //! half of one.
 
-use crate::authenticate::{Identity, Need, Stop, authenticate, exchanged};
+use crate::authenticate::{Identity, Need, Stop, authenticate, exchanged, with_body};
 use crate::authorize::Limit;
 use crate::engine::Gateway;
 use crate::expression::Scope;
@@ -425,6 +425,7 @@ fn own_token<H: Host + 'static>(
     else {
         return Err(Refusal::of(Reason::Internal).into());
     };
+    let pair = with_body(context, exchange, pair)?;
     exchanged(context, exchange, &pair).map_err(|stop| match stop {
         Stop::Refuse(refusal) if refusal.reason == Reason::ExchangeRefused => {
             Refusal::of(Reason::CredentialUnavailable).into()

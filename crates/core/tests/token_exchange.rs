@@ -103,6 +103,38 @@ fn the_request_to_the_endpoint_has_the_shape_that_the_policy_says() {
 }
 
 #[test]
+fn a_token_that_was_asked_for_with_a_requests_own_words_serves_such_requests_only() {
+    let policy = POLICY.replace(
+        "url: https://idp.example.com/token\n",
+        "url: https://idp.example.com/token\n      form: {resource: 'request.headers[\"x-resource\"]'}\n",
+    );
+    assert_ne!(policy, POLICY);
+    let proxy = Proxy::new(2, &policy);
+    let with = |resource: &str| {
+        let mut headers = vec![("x-client-id", "a"), ("x-client-secret", "s")];
+        headers.extend((!resource.is_empty()).then_some(("x-resource", resource)));
+        get("/", &headers)
+    };
+    for (number, resource) in ["one", "two"].into_iter().enumerate() {
+        let ticket = proxy.ask(0, with(resource));
+        let body = proxy.call().body().to_owned();
+        assert!(body.ends_with(&format!("&resource={resource}")), "{body}");
+        proxy.reply(200, &token(resource, 600));
+        assert_eq!(proxy.said(ticket), "ok");
+        assert_eq!(proxy.made(), number + 1);
+    }
+    for (worker, resource) in [(0, "one"), (1, "two"), (1, "one")] {
+        let ticket = proxy.ask(worker, with(resource));
+        let bearer = bearer(&proxy.verdict(ticket).unwrap());
+        assert_eq!(bearer, format!("Bearer {resource}"));
+    }
+    assert_eq!(proxy.made(), 2);
+    // Without what the policy asks for there is nothing to ask with.
+    let told = short(&proxy.decide(with("")));
+    assert_eq!(told, "503 exchange_unevaluable after 1");
+}
+
+#[test]
 fn two_hundred_requests_on_four_workers_make_one_call() {
     let proxy = Proxy::new(4, POLICY);
     let tickets: Vec<_> = (0..200)

@@ -9,6 +9,7 @@ use crate::http::Refusal;
 use crate::jose::Claims;
 use crate::lookup::{self, Outcome};
 use crate::observe::{Demand, Step};
+use crate::policy::document::Secret;
 use crate::reply::Reason;
 use crate::tokens::{Failed, Failure, Held, Lookup, Pair, Verified};
 use crate::variables;
@@ -55,7 +56,9 @@ pub(super) fn authenticate<H: Host + 'static>(
         Ok(None) => return Err(authenticator.missing().into()),
         Err(reason) => return Err(authenticator.refuse(reason).into()),
     };
-    let held = exchanged(context, own.exchange, &pair).map_err(|stop| match stop {
+    let told = with_body(context, own.exchange, pair)
+        .and_then(|pair| Ok((exchanged(context, own.exchange, &pair)?, pair)));
+    let (held, pair) = told.map_err(|stop| match stop {
         Stop::Refuse(refusal) => Stop::Refuse(authenticator.challenge(refusal, true)),
         need => need,
     })?;
@@ -191,6 +194,26 @@ fn reason(error: ExtractError) -> Reason {
         ExtractError::Duplicated => Reason::CredentialsDuplicated,
         ExtractError::Malformed => Reason::ClientMalformed,
     }
+}
+
+/// The pair with the body to ask with, where that is made of the request.
+pub fn with_body<H: Host + 'static>(
+    context: &Context<'_, H>,
+    exchange: usize,
+    pair: Pair,
+) -> Result<Pair, Stop> {
+    let settings = context.gateway.policy.exchanges.get(exchange);
+    let Some(settings) = settings.filter(|settings| settings.reads_request()) else {
+        return Ok(pair);
+    };
+    let mut scope = Scope::new();
+    variables::of_request(context, settings.uses(), &mut scope);
+    let body = settings.body(&pair, scope);
+    let body = body.map_err(|_| Refusal::for_now(Reason::ExchangeUnevaluable, 1))?;
+    Ok(Pair {
+        body: Some(Secret::from(body)),
+        ..pair
+    })
 }
 
 /// The token for a pair, as far as it is known.

@@ -7,7 +7,7 @@ mod identity;
 mod jwt;
 
 pub use api_key::ApiKeyAuthenticator;
-pub use client_credentials::{ClientCredentials, PairSource, exchanged};
+pub use client_credentials::{ClientCredentials, PairSource, exchanged, with_body};
 pub use combine::authenticate;
 pub use identity::{ClientFacts, Identity};
 pub use jwt::JwtAuthenticator;

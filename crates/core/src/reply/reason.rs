@@ -175,6 +175,8 @@ reasons! {
         KeysUnavailable => KEYS_UNAVAILABLE, "keys_unavailable";
         /// The token endpoint can't be reached or failed.
         ExchangeUnavailable => EXCHANGE_UNAVAILABLE, "exchange_unavailable";
+        /// The request to the token endpoint could not be made of what the caller sent.
+        ExchangeUnevaluable => EXCHANGE_UNAVAILABLE, "exchange_unevaluable";
         /// The token endpoint answered 200 with something that is no usable token.
         ExchangeReply => EXCHANGE_UNAVAILABLE, "exchange_reply";
         /// The database can't be asked, or its answer is no JSON object.

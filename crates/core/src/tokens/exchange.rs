@@ -1,9 +1,10 @@
 //! Asking a token endpoint for a token (RFC 6749 §4.4).
 
 use super::{BreakerSettings, Pair, Retry};
-use crate::expression::{Expression, Scope, Value, Variable};
+use crate::expression::{Expression, Scope, Value, Variable, VariableSet};
 use crate::host::Call;
 use crate::policy::document::Secret;
+use crate::variables;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -120,17 +121,13 @@ impl Exchange {
                 format!("Basic {}", STANDARD.encode(plain.as_bytes())),
             ));
         }
-        let scope = self.scope_of(pair);
-        let (content_type, body) = match (&self.json, self.auth) {
-            (Some(json), _) => {
-                let body = json.evaluate_json(&scope).map_err(|_| UnevaluableRequest)?;
-                ("application/json", body.to_string())
-            }
-            (None, ClientAuth::Json) => ("application/json", self.json_body(pair, &scope)?),
-            (None, _) => (
-                "application/x-www-form-urlencoded",
-                self.form_body(pair, &scope)?,
-            ),
+        let content_type = match (&self.json, self.auth) {
+            (Some(_), _) | (None, ClientAuth::Json) => "application/json",
+            (None, _) => "application/x-www-form-urlencoded",
+        };
+        let body = match &pair.body {
+            Some(body) => body.expose().to_owned(),
+            None => self.body(pair, Scope::new())?,
         };
         headers.push(("content-type".to_owned(), content_type.to_owned()));
         for (name, value) in &self.headers {
@@ -145,8 +142,21 @@ impl Exchange {
         })
     }
 
-    fn scope_of(&self, pair: &Pair) -> Scope {
-        let mut scope = Scope::default();
+    /// What the body's expressions use.
+    pub fn uses(&self) -> VariableSet {
+        let form = self.form.iter().map(|(_, expression)| expression);
+        variables::used(form.chain(&self.json))
+    }
+
+    /// Whether the body differs from request to request.
+    pub fn reads_request(&self) -> bool {
+        let uses = self.uses();
+        uses.contains(Variable::Request) || uses.contains(Variable::Path)
+    }
+
+    /// The body that asks for this pair's token. `scope` holds those of `request` and `path`
+    /// that are used.
+    pub fn body(&self, pair: &Pair, mut scope: Scope) -> Result<String, UnevaluableRequest> {
         if self.json.is_some() || !self.form.is_empty() {
             scope.set(
                 Variable::Client,
@@ -156,7 +166,14 @@ impl Exchange {
                 })),
             );
         }
-        scope
+        match (&self.json, self.auth) {
+            (Some(json), _) => {
+                let body = json.evaluate_json(&scope).map_err(|_| UnevaluableRequest)?;
+                Ok(body.to_string())
+            }
+            (None, ClientAuth::Json) => self.json_body(pair, &scope),
+            (None, _) => self.form_body(pair, &scope),
+        }
     }
 
     fn fields(

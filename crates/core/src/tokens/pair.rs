@@ -15,6 +15,9 @@ pub struct Pair {
     pub id: String,
     /// Its secret.
     pub secret: Secret,
+    /// The body to ask with, where the policy makes it of the request: the token is then
+    /// this body's, too.
+    pub body: Option<Secret>,
 }
 
 /// SHA-256 over all that a token depends on: the policy, the endpoint, the id and the
@@ -29,6 +32,7 @@ impl Pair {
         (fits(id, MAX_ID) && fits(secret, MAX_SECRET)).then(|| Pair {
             id: id.to_owned(),
             secret: Secret::from(secret.to_owned()),
+            body: None,
         })
     }
 }
@@ -39,7 +43,10 @@ impl SlotKey {
         // The secret goes in as a digest of its own, so that no part of the hashed text
         // can shift into another.
         let secret = Sha256::digest(pair.secret.expose());
-        SlotKey::over(b"token", policy, exchange, &[pair.id.as_bytes(), &secret])
+        let body = pair.body.as_ref().map(|body| Sha256::digest(body.expose()));
+        let body = body.as_ref().map_or(&[][..], |digest| digest.as_slice());
+        let parts = [pair.id.as_bytes(), &secret, body];
+        SlotKey::over(b"token", policy, exchange, &parts)
     }
 
     /// The key under which a pause of a whole exchange stands.
@@ -92,6 +99,14 @@ mod tests {
             SlotKey::of_pair(&policy, 0, &pair("i", "dsecret")),
             SlotKey::of_pair(&policy, 0, &pair("id", "secret2")),
             SlotKey::of_pause(&policy, 0),
+            SlotKey::of_pair(
+                &policy,
+                0,
+                &Pair {
+                    body: Some(Secret::from("x".to_owned())),
+                    ..pair("id", "secret")
+                },
+            ),
         ] {
             assert_ne!(base, other);
         }

@@ -164,8 +164,7 @@ impl Compiler<'_> {
         })
     }
 
-    /// An expression of the call's body. One token serves all requests of a pair, so what only
-    /// one of them knows can't be part of how it is asked for yet.
+    /// An expression of the call's body.
     fn body_expression(
         &mut self,
         source: &ExpressionSource,
@@ -173,17 +172,8 @@ impl Compiler<'_> {
         path: &Path,
     ) -> Option<Expression> {
         let expression = self.expression(source, place, path)?;
-        for (variable, name) in [
-            (Variable::Request, "request"),
-            (Variable::Path, "path"),
-            (Variable::Assertion, "assertion"),
-        ] {
-            if expression.uses(variable) {
-                self.problem(
-                    path,
-                    format!("`{name}` is part of the policy language here, but this version of Doorward doesn't do it yet"),
-                );
-            }
+        if expression.uses(Variable::Assertion) {
+            self.not_yet(path, "assertion");
         }
         Some(expression)
     }
