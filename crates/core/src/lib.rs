@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod decide;
 pub mod engine;
 pub mod expression;
+pub mod forward;
 pub mod host;
 pub mod http;
 pub mod jose;

@@ -1,0 +1,156 @@
+//! The head that the upstream gets: without what a caller must not say, with what the gateway
+//! says of the caller.
+
+use crate::authenticate::{Identity, Stop, exchanged, with_body};
+use crate::decide::Context;
+use crate::engine::Gateway;
+use crate::expression::Scope;
+use crate::host::Host;
+use crate::http::{Forward, Refusal, Request};
+use crate::policy::{Authenticate, Authorization, HeaderValue, Rule};
+use crate::reply::Reason;
+use crate::route::Target;
+use crate::tokens::Held;
+use std::rc::Rc;
+
+/// The head that the upstream gets.
+pub fn forward<H: Host + 'static>(
+    context: &Context<'_, H>,
+    rule: &Rule,
+    identity: &Identity,
+    scope: &Scope,
+) -> Result<Forward, Stop> {
+    let policy = &context.gateway.policy;
+    let mut forward = without_credentials(context, rule);
+    let bearer = match rule.upstream.authorization {
+        Authorization::Inject(exchange) => Some(own_token(context, exchange)?),
+        Authorization::Keep => identity.exchanged.clone(),
+        Authorization::Remove => None,
+    };
+    match bearer {
+        Some(held) => {
+            let value = format!("Bearer {}", held.token).into_bytes();
+            forward.set.push(("authorization".to_owned(), value));
+        }
+        None if rule.upstream.authorization == Authorization::Remove => {
+            forward.remove.push(b"authorization".to_vec());
+        }
+        None if identity.authorization_verified => {
+            forward
+                .remove
+                .retain(|name| !name.eq_ignore_ascii_case(b"authorization"));
+        }
+        None => {}
+    }
+    let identity_headers = policy
+        .identity
+        .iter()
+        .filter(|_| rule.authenticate != Authenticate::Public);
+    add_headers(
+        identity,
+        scope,
+        identity_headers.chain(&rule.upstream.headers),
+        &mut forward,
+    )?;
+    // What is set replaces every header of its name, so it needs no removing.
+    let Forward { remove, set } = &mut forward;
+    remove.retain(|name| !set.iter().any(|(other, _)| name == other.as_bytes()));
+    remove.sort_unstable();
+    remove.dedup();
+    Ok(forward)
+}
+
+/// A head without the credentials that this policy reads.
+pub fn without_credentials<H>(context: &Context<'_, H>, rule: &Rule) -> Forward {
+    let Context {
+        gateway,
+        request,
+        target,
+        ..
+    } = context;
+    let places = &gateway.policy.places;
+    let mut forward = without_identity(gateway, request, target);
+    if rule.authenticate != Authenticate::Public {
+        let kept = &rule.upstream.keep;
+        places.strip_headers(request, kept, &mut forward);
+        let query = target.query.as_deref();
+        if let Some(rest) = query.and_then(|query| places.strip_query(query, kept)) {
+            let rest = (!rest.is_empty()).then_some(rest.as_slice());
+            set_path(&mut forward, &target.path, rest);
+        }
+    }
+    forward
+}
+
+/// A head with nothing in it that a caller could pass for the gateway's word.
+pub fn without_identity<H>(gateway: &Gateway<H>, request: &Request, target: &Target) -> Forward {
+    let mut forward = Forward::default();
+    let reserved = gateway.policy.reserved_in(&request.headers);
+    forward.remove.extend(reserved.map(<[u8]>::to_vec));
+    if target.rewritten {
+        set_path(&mut forward, &target.path, target.query.as_deref());
+    }
+    forward
+}
+
+fn set_path(forward: &mut Forward, path: &str, query: Option<&[u8]>) {
+    let mut target = path.as_bytes().to_vec();
+    if let Some(query) = query {
+        target.push(b'?');
+        target.extend_from_slice(query);
+    }
+    forward.set.retain(|(name, _)| name != ":path");
+    forward.set.push((":path".to_owned(), target));
+}
+
+fn add_headers<'r>(
+    identity: &Identity,
+    scope: &Scope,
+    headers: impl Iterator<Item = &'r (String, HeaderValue)>,
+    forward: &mut Forward,
+) -> Result<(), Refusal> {
+    for (name, value) in headers {
+        let text = match value {
+            HeaderValue::ClientId => identity.client.as_ref().map(|client| client.id.to_string()),
+            HeaderValue::Tenant => identity.tenant.as_deref().map(str::to_owned),
+            HeaderValue::Scopes => Some(identity.scopes.join(" ")),
+            HeaderValue::Expression(expression) => {
+                let text = expression.evaluate_text(scope).ok();
+                text.map(|text| text.to_string())
+            }
+        };
+        // A header that says nothing is left out.
+        let Some(text) = text.filter(|text| !text.is_empty()) else {
+            continue;
+        };
+        // Spaces around a value are dropped on the way: it would arrive as another.
+        let control = |letter: char| letter.is_control() && letter != '\t';
+        if text.chars().any(control) || text.trim() != text {
+            return Err(Refusal::of(Reason::HeaderValue));
+        }
+        forward.set.retain(|(other, _)| other != name);
+        forward.set.push((name.clone(), text.into_bytes()));
+    }
+    Ok(())
+}
+
+/// The gateway's own token for the upstream. That there is none is no fault of the caller's.
+fn own_token<H: Host + 'static>(
+    context: &Context<'_, H>,
+    exchange: usize,
+) -> Result<Rc<Held>, Stop> {
+    let exchanges = &context.gateway.policy.exchanges;
+    let Some(pair) = exchanges
+        .get(exchange)
+        .and_then(|settings| settings.own.clone())
+    else {
+        return Err(Refusal::of(Reason::Internal).into());
+    };
+    let pair = with_body(context, exchange, pair)?;
+    exchanged(context, exchange, &pair).map_err(|stop| match stop {
+        Stop::Refuse(refusal) if refusal.reason == Reason::ExchangeRefused => {
+            Refusal::of(Reason::CredentialUnavailable).into()
+        }
+        other => other,
+    })
+}
