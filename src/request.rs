@@ -67,6 +67,15 @@ impl RequestContext {
         }
     }
 
+    /// Waits for no verdict any more.
+    fn leave(&self) {
+        if self.shared.waiting.borrow_mut().remove(&self.id).is_some()
+            && let Some(engine) = self.shared.engine.borrow().as_deref()
+        {
+            engine.forget(self.id);
+        }
+    }
+
     /// Removes the names that no caller may set.
     fn strip_trailers(&self) -> Result<(), Refused> {
         let engine = self.shared.engine.borrow().clone().ok_or(Refused)?;
@@ -89,11 +98,7 @@ impl RequestContext {
 
 impl Context for RequestContext {
     fn on_done(&mut self) -> bool {
-        if self.shared.waiting.borrow_mut().remove(&self.id).is_some()
-            && let Some(engine) = self.shared.engine.borrow().as_deref()
-        {
-            engine.forget(self.id);
-        }
+        self.leave();
         true
     }
 }
@@ -114,8 +119,9 @@ impl HttpContext for RequestContext {
     }
 
     fn on_http_request_trailers(&mut self, _: usize) -> Action {
-        if self.strip_trailers().is_err() {
+        if self.stage.get() != Stage::Answered && self.strip_trailers().is_err() {
             // Some upstreams merge trailers with headers, so they are no place for a forgery.
+            self.leave();
             self.stage.set(refuse_unread(503, "internal"));
         }
         self.action()

@@ -9,7 +9,7 @@ use crate::authenticate::{Need, Stop, authenticate};
 use crate::authorize::Limit;
 use crate::engine::Gateway;
 use crate::expression::Scope;
-use crate::forward::{forward, without_credentials, without_identity};
+use crate::forward::{forward, without_credentials};
 use crate::host::{Host, Level};
 use crate::http::{Forward, Refusal, Request, Verdict};
 use crate::lookup::Outcome;
@@ -152,6 +152,9 @@ impl Plan {
     pub fn refuse<H: Host>(&self, gateway: &Gateway<H>, refusal: Refusal) -> Verdict {
         let policy = &gateway.policy;
         let rule = policy.rules.get(self.rule);
+        if let (Some(rule), Ok(target)) = (rule.filter(|rule| rule.shadow), self.request.target()) {
+            return shadow(gateway, &self.request, &target, rule, self.rule, &refusal);
+        }
         let errors = rule.map_or(&policy.errors, |rule| &rule.errors);
         refuse(gateway, &self.request, errors, Some(self.rule), refusal)
     }
@@ -221,8 +224,7 @@ fn attempt<H: Host + 'static>(
     match judged {
         Ok(forward) => Ok(allow(gateway, forward)),
         Err(Stop::Refuse(refusal)) if rule.shadow => {
-            shadow(gateway, index, &refusal);
-            Ok(allow(gateway, without_identity(gateway, request, &target)))
+            Ok(shadow(gateway, request, &target, rule, index, &refusal))
         }
         Err(Stop::Refuse(refusal)) => {
             Ok(refuse(gateway, request, &rule.errors, Some(index), refusal))
@@ -236,7 +238,12 @@ fn attempt<H: Host + 'static>(
 fn preflight_head<H: Host>(context: &Context<'_, H>, rule: &Rule) -> Result<Forward, Stop> {
     context.gateway.host.trace(Step::Preflight);
     admit(context, rule)?;
-    Ok(without_credentials(context, rule))
+    Ok(without_credentials(
+        context.gateway,
+        context.request,
+        context.target,
+        rule,
+    ))
 }
 
 /// What a rule says about a request that it matches.
@@ -298,14 +305,22 @@ fn allow<H: Host>(gateway: &Gateway<H>, forward: Forward) -> Verdict {
     Verdict::Forward(forward)
 }
 
-/// Tells of a refusal that is not carried out.
-fn shadow<H: Host>(gateway: &Gateway<H>, rule: usize, refusal: &Refusal) {
+/// Tells of a refusal that is not carried out, and lets the request go on.
+fn shadow<H: Host>(
+    gateway: &Gateway<H>,
+    request: &Request,
+    target: &Target,
+    rule: &Rule,
+    index: usize,
+    refusal: &Refusal,
+) -> Verdict {
     gateway.host.count(Event::Shadowed(refusal.reason));
     let reason = refusal.reason.name();
     gateway.host.log(
         Level::Debug,
-        &format!("shadowed: would be refused: reason {reason} rule rules[{rule}]"),
+        &format!("shadowed: would be refused: reason {reason} rule rules[{index}]"),
     );
+    allow(gateway, without_credentials(gateway, request, target, rule))
 }
 
 fn refuse<H: Host>(

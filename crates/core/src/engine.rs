@@ -57,6 +57,8 @@ pub struct Gateway<H> {
 /// A request that waits, and what it holds.
 struct Waiting {
     task: AbortHandle,
+    /// The request, until its task begins.
+    plan: Rc<Cell<Option<Box<Plan>>>>,
     bytes: usize,
 }
 
@@ -131,6 +133,9 @@ impl<H: Host + 'static> Engine<H> {
     pub fn forget(&self, id: u32) {
         if let Some(waiting) = self.gateway.leave(id) {
             waiting.task.abort();
+            drop(waiting.plan.take());
+            // The task itself goes with the next turn.
+            self.gateway.host.wake();
         }
     }
 
@@ -211,7 +216,7 @@ impl<H: Host + 'static> Engine<H> {
                     calls.pending.insert(id, (lost, sender));
                 }
                 Err(_) => {
-                    let _ = sender.send(Answer::Failed);
+                    let _ = sender.send(Answer::NotSent);
                     failed = true;
                 }
             }
@@ -220,8 +225,16 @@ impl<H: Host + 'static> Engine<H> {
 }
 
 impl<H: Host + 'static> Gateway<H> {
-    /// Makes a call and waits for its answer.
+    /// Makes a call and waits for its answer, unless too many are under way.
     pub(crate) async fn call(&self, call: Call) -> Answer {
+        if self.is_overloaded() {
+            return Answer::NotSent;
+        }
+        self.call_always(call).await
+    }
+
+    /// Makes a call that callers can't multiply, and waits for its answer.
+    pub(crate) async fn call_always(&self, call: Call) -> Answer {
         let (sender, receiver) = oneshot::channel();
         self.calls.borrow_mut().queued.push_back((call, sender));
         self.host.wake();
@@ -253,18 +266,30 @@ impl<H: Host + 'static> Gateway<H> {
     fn resume_later(self: &Rc<Self>, id: u32, plan: Box<Plan>) -> Decision {
         let bytes = plan.size();
         let held = self.waiting_bytes.get().saturating_add(bytes);
-        let full = self.waiting.borrow().len() >= MAX_WAITING || held > MAX_WAITING_BYTES;
-        if full || self.is_overloaded() {
+        if self.waiting.borrow().len() >= MAX_WAITING || held > MAX_WAITING_BYTES {
             return Decision::Now(plan.refuse(self, Refusal::for_now(Reason::Overloaded, 1)));
         }
         let gateway = self.clone();
+        let plan = Rc::new(Cell::new(Some(plan)));
+        let taken = plan.clone();
         let (task, abort) = abortable(async move {
+            let Some(plan) = taken.take() else {
+                return;
+            };
             let verdict = plan.resume(&gateway).await;
             gateway.leave(id);
             gateway.decided.borrow_mut().push((id, verdict));
         });
         self.waiting_bytes.set(held);
-        let waiting = Waiting { task: abort, bytes };
+        // An id that is there already was another request's, which is gone.
+        if let Some(gone) = self.leave(id) {
+            gone.task.abort();
+        }
+        let waiting = Waiting {
+            task: abort,
+            plan,
+            bytes,
+        };
         self.waiting.borrow_mut().insert(id, waiting);
         self.spawn(task.map(drop));
         Decision::Later

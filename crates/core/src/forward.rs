@@ -21,7 +21,7 @@ pub fn forward<H: Host + 'static>(
     scope: &Scope,
 ) -> Result<Forward, Stop> {
     let policy = &context.gateway.policy;
-    let mut forward = without_credentials(context, rule);
+    let mut forward = without_credentials(context.gateway, context.request, context.target, rule);
     let bearer = match rule.upstream.authorization {
         Authorization::Inject(exchange) => Some(own_token(context, exchange)?),
         Authorization::Keep => identity.exchanged.clone(),
@@ -32,10 +32,9 @@ pub fn forward<H: Host + 'static>(
             let value = format!("Bearer {}", held.token).into_bytes();
             forward.set.push(("authorization".to_owned(), value));
         }
-        None if rule.upstream.authorization == Authorization::Remove => {
-            forward.remove.push(b"authorization".to_vec());
-        }
-        None if identity.authorization_verified => {
+        None if rule.upstream.authorization == Authorization::Keep
+            && identity.authorization_verified =>
+        {
             forward
                 .remove
                 .retain(|name| !name.eq_ignore_ascii_case(b"authorization"));
@@ -61,13 +60,12 @@ pub fn forward<H: Host + 'static>(
 }
 
 /// A head without the credentials that this policy reads.
-pub fn without_credentials<H>(context: &Context<'_, H>, rule: &Rule) -> Forward {
-    let Context {
-        gateway,
-        request,
-        target,
-        ..
-    } = context;
+pub fn without_credentials<H>(
+    gateway: &Gateway<H>,
+    request: &Request,
+    target: &Target,
+    rule: &Rule,
+) -> Forward {
     let places = &gateway.policy.places;
     let mut forward = without_identity(gateway, request, target);
     if rule.authenticate != Authenticate::Public {
@@ -78,6 +76,10 @@ pub fn without_credentials<H>(context: &Context<'_, H>, rule: &Rule) -> Forward 
             let rest = (!rest.is_empty()).then_some(rest.as_slice());
             set_path(&mut forward, &target.path, rest);
         }
+    }
+    // Where the upstream takes this header for the gateway's word, nobody else's goes there.
+    if rule.upstream.authorization != Authorization::Keep {
+        forward.remove.push(b"authorization".to_vec());
     }
     forward
 }
@@ -123,10 +125,13 @@ fn add_headers<'r>(
         let Some(text) = text.filter(|text| !text.is_empty()) else {
             continue;
         };
-        // Spaces around a value are dropped on the way: it would arrive as another.
         let control = |letter: char| letter.is_control() && letter != '\t';
-        if text.chars().any(control) || text.trim() != text {
+        if text.chars().any(control) {
             return Err(Refusal::of(Reason::HeaderValue));
+        }
+        // Spaces around a value are dropped on the way: it would arrive as another's.
+        if text.trim() != text {
+            continue;
         }
         forward.set.retain(|(other, _)| other != name);
         forward.set.push((name.clone(), text.into_bytes()));

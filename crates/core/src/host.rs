@@ -101,6 +101,9 @@ pub enum Answer {
     },
     /// None came, or it was cut short.
     Failed,
+    /// It was never sent: too many calls are under way here, or the proxy refused it. That
+    /// says nothing about the other side.
+    NotSent,
 }
 
 /// Bodies hold tokens: only the status is shown.
@@ -109,6 +112,7 @@ impl std::fmt::Debug for Answer {
         match self {
             Answer::Reply { status, .. } => write!(f, "Reply({status})"),
             Answer::Failed => f.write_str("Failed"),
+            Answer::NotSent => f.write_str("NotSent"),
         }
     }
 }

@@ -129,7 +129,15 @@ fn a_token_that_was_asked_for_with_a_requests_own_words_serves_such_requests_onl
         assert_eq!(bearer, format!("Bearer {resource}"));
     }
     assert_eq!(proxy.made(), 2);
+    // A refused pair isn't asked about again with other words.
+    let proxy = Proxy::new(1, &policy);
+    let ticket = proxy.ask(0, with("one"));
+    proxy.reply(401, "");
+    assert_eq!(proxy.said(ticket), "401 exchange_refused");
+    assert_eq!(short(&proxy.decide(with("two"))), "401 exchange_refused");
+    assert_eq!(proxy.made(), 1);
     // Without what the policy asks for there is nothing to ask with.
+    let proxy = Proxy::new(1, &policy);
     let told = short(&proxy.decide(with("")));
     assert_eq!(told, "503 exchange_unevaluable after 1");
 }

@@ -73,7 +73,7 @@ pub(super) fn authenticate<H: Host + 'static>(
                 .map_err(|reason| authenticator.refuse(reason))?,
             // What is unavailable may come by itself.
             Err(Stop::Refuse(refusal)) if refusal.reason.public().status < 500 => {
-                return Err(another_token(context, index, own, &pair, refusal));
+                return Err(another_token(context, index, own, &pair, &held, refusal));
             }
             stop => return stop.map(|_| Identity::default()),
         },
@@ -85,7 +85,7 @@ pub(super) fn authenticate<H: Host + 'static>(
             .and_then(|claims| claims.get(claim));
         if named.and_then(Value::as_str) != Some(&pair.id) {
             let refusal = authenticator.refuse(Reason::TokenClaims);
-            return Err(another_token(context, index, own, &pair, refusal));
+            return Err(another_token(context, index, own, &pair, &held, refusal));
         }
     }
     // `verify` may name a client of the store, but it is the pair that says who calls.
@@ -108,13 +108,14 @@ fn another_token<H: Host + 'static>(
     index: usize,
     own: &ClientCredentials,
     pair: &Pair,
+    held: &Held,
     refusal: Refusal,
 ) -> Stop {
     let gateway = context.gateway;
     if context.answers.token(own.exchange, pair).is_some() {
         gateway.dislike_tokens(own.exchange, pair, index);
     } else if !gateway.dislikes_tokens(own.exchange, pair, index) {
-        gateway.discard_token(own.exchange, pair);
+        gateway.discard_token(own.exchange, pair, &held.token);
         return Stop::Need(Need::Token(own.exchange, pair.clone()));
     }
     refusal.into()

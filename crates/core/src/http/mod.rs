@@ -6,5 +6,5 @@ mod request;
 mod verdict;
 
 pub use headers::{Headers, MAX_HEADERS};
-pub use request::Request;
+pub use request::{Request, normalise_host};
 pub use verdict::{Forward, Refusal, Reply, Verdict};

@@ -75,7 +75,8 @@ impl Request {
 /// The longest name of a host (RFC 1035 §2.3.4), and one.
 const MAX_HOST: usize = 254;
 
-fn normalise_host(authority: &str) -> Option<String> {
+/// The form in which hosts are compared, see [`Request::host`].
+pub fn normalise_host(authority: &str) -> Option<String> {
     // An IPv6 literal keeps its brackets, so its colons are no port.
     let name_end = authority.rfind(']').map_or(0, |bracket| bracket + 1);
     let (host, port) = match authority.get(name_end..)?.find(':') {

@@ -98,12 +98,10 @@ impl<H: Host + 'static> Gateway<H> {
         let gateway = self.clone();
         let kid = kid.to_owned();
         let refresh = settings.refresh;
-        let before = state.borrow().generation;
         let flight = async move {
-            gateway.refetch(remote).await;
+            let changed = gateway.refetch(remote).await;
             if let Some(state) = gateway.keys.0.get(remote) {
                 let mut state = state.borrow_mut();
-                let changed = state.generation != before;
                 let now = gateway.host.now();
                 state.unknown.fetched(&kid, changed, refresh, now);
                 state.refetch = None;
@@ -116,12 +114,10 @@ impl<H: Host + 'static> Gateway<H> {
         flight
     }
 
-    async fn refetch(self: &Rc<Self>, remote: usize) {
-        let (Some(settings), Some(state)) =
-            (self.policy.remotes.get(remote), self.keys.0.get(remote))
-        else {
-            return;
-        };
+    /// Whether the set changed; `None` where it was not fetched.
+    async fn refetch(self: &Rc<Self>, remote: usize) -> Option<bool> {
+        let settings = self.policy.remotes.get(remote)?;
+        let state = self.keys.0.get(remote)?;
         // The board only says whether another worker just fetched the set and found the
         // one that this worker has. The keys themselves never stand on it, for other
         // plugins might write there.
@@ -137,13 +133,14 @@ impl<H: Host + 'static> Gateway<H> {
             let now = self.host.now();
             let slots = Slots(&self.host);
             match slots.get(&key, now) {
-                Some(Slot::Token { token, .. }) if token == digest() => return,
+                Some(Slot::Token { token, .. }) if token == digest() => return None,
                 Some(Slot::Token { .. } | Slot::Failed { .. }) => break,
                 None if slots.lease(&key, 0, lease_ends(now), now).is_some() => break,
                 Some(Slot::Leased { .. }) | None if now >= give_up || turns == 0 => break,
                 Some(Slot::Leased { .. }) | None => self.sleep(WAIT).await,
             }
         }
+        let (before, started) = (state.borrow().generation, self.host.now());
         self.fetch_keys(remote).await;
         let now = self.host.now();
         let end = now.saturating_add(FRESH);
@@ -153,6 +150,8 @@ impl<H: Host + 'static> Gateway<H> {
             end,
         };
         Slots(&self.host).put(&key, &slot, now);
+        let state = state.borrow();
+        (state.fetched_at >= started).then_some(state.generation != before)
     }
 
     async fn fetch(self: &Rc<Self>, remote: usize) {
@@ -161,14 +160,14 @@ impl<H: Host + 'static> Gateway<H> {
         else {
             return;
         };
-        let answer = self.call(request(settings)).await;
+        let answer = self.call_always(request(settings)).await;
         let now = self.host.now();
         let outcome = match &answer {
             Answer::Reply {
                 status: 200, body, ..
             } => usable(body),
             Answer::Reply { status, .. } => Err(format!("its server answered {status}")),
-            Answer::Failed => Err("its server can't be reached".to_owned()),
+            Answer::Failed | Answer::NotSent => Err("its server can't be reached".to_owned()),
         };
         let mut state = state.borrow_mut();
         match outcome {

@@ -8,6 +8,8 @@ use std::time::Duration;
 const COOLDOWN: Duration = Duration::from_secs(10);
 /// How many `kid`s are remembered that a fetch didn't bring; the oldest is forgotten first.
 const REMEMBERED: usize = 64;
+/// How long a `kid` is remembered: its key may be published a little later than it signs.
+const BAD_FOR: Duration = Duration::from_secs(60);
 /// A longer `kid` is not remembered, and causes no fetch: no key set is known to use such.
 const MAX_KID: usize = 256;
 
@@ -17,7 +19,7 @@ const MAX_KID: usize = 256;
 pub struct UnknownKids {
     quiet_until: Duration,
     cooldown: Duration,
-    known_bad: VecDeque<String>,
+    known_bad: VecDeque<(String, Duration)>,
 }
 
 impl Default for UnknownKids {
@@ -35,21 +37,30 @@ impl UnknownKids {
     pub fn may_fetch(&self, kid: &str, now: Duration) -> bool {
         self.quiet_until <= now
             && kid.len() <= MAX_KID
-            && !self.known_bad.iter().any(|bad| bad == kid)
+            && !self
+                .known_bad
+                .iter()
+                .any(|(bad, end)| bad == kid && *end > now)
     }
 
-    /// Tells that a fetch for this `kid` has ended, and whether the set changed by it.
-    pub fn fetched(&mut self, kid: &str, changed: bool, refresh: Duration, now: Duration) {
-        if changed {
-            *self = UnknownKids::default();
-        } else {
-            if self.known_bad.len() >= REMEMBERED {
-                self.known_bad.pop_front();
+    /// Tells that a fetch for this `kid` has ended. `changed` says whether the set did; `None`
+    /// where nobody knows: the fetch failed, or another worker's word was taken for it.
+    pub fn fetched(&mut self, kid: &str, changed: Option<bool>, refresh: Duration, now: Duration) {
+        let mut quiet = COOLDOWN;
+        match changed {
+            Some(true) => self.changed(),
+            Some(false) => {
+                quiet = self.cooldown;
+                if self.known_bad.len() >= REMEMBERED {
+                    self.known_bad.pop_front();
+                }
+                let end = now.saturating_add(BAD_FOR);
+                self.known_bad.push_back((kid.to_owned(), end));
+                self.cooldown = self.cooldown.saturating_mul(2).min(refresh.max(COOLDOWN));
             }
-            self.known_bad.push_back(kid.to_owned());
+            None => {}
         }
-        self.quiet_until = now.saturating_add(self.cooldown);
-        self.cooldown = self.cooldown.saturating_mul(2).min(refresh.max(COOLDOWN));
+        self.quiet_until = now.saturating_add(quiet);
     }
 
     /// The set changed by its own refresh: what was unknown may be known now.
@@ -74,7 +85,7 @@ mod tests {
         for second in 0..3600 {
             let kid = format!("guess-{second}");
             if kids.may_fetch(&kid, at(second)) {
-                kids.fetched(&kid, false, at(600), at(second));
+                kids.fetched(&kid, Some(false), at(600), at(second));
                 fetches += 1;
             }
         }
@@ -82,10 +93,11 @@ mod tests {
     }
 
     #[test]
-    fn the_same_guess_causes_one_fetch_until_the_set_changes() {
+    fn the_same_guess_causes_one_fetch_a_minute_until_the_set_changes() {
         let mut kids = UnknownKids::default();
-        kids.fetched("bad", false, at(600), at(0));
-        assert!(!kids.may_fetch("bad", at(100_000)));
+        kids.fetched("bad", Some(false), at(600), at(0));
+        assert!(!kids.may_fetch("bad", at(59)));
+        assert!(kids.may_fetch("bad", at(60)), "it may be published by now");
         assert!(!kids.may_fetch("new", at(9)));
         assert!(kids.may_fetch("new", at(10)));
         kids.changed();
@@ -94,10 +106,18 @@ mod tests {
     }
 
     #[test]
+    fn a_fetch_that_failed_says_nothing_of_a_kid() {
+        let mut kids = UnknownKids::default();
+        kids.fetched("new", None, at(600), at(0));
+        assert!(!kids.may_fetch("new", at(9)));
+        assert!(kids.may_fetch("new", at(10)));
+    }
+
+    #[test]
     fn what_is_remembered_is_bounded() {
         let mut kids = UnknownKids::default();
         for number in 0..1000 {
-            kids.fetched(&number.to_string(), false, at(600), at(0));
+            kids.fetched(&number.to_string(), Some(false), at(600), at(0));
         }
         assert_eq!(kids.known_bad.len(), REMEMBERED);
     }
@@ -105,8 +125,8 @@ mod tests {
     #[test]
     fn a_rotation_that_was_found_begins_anew() {
         let mut kids = UnknownKids::default();
-        kids.fetched("bad", false, at(600), at(0));
-        kids.fetched("new", true, at(600), at(10));
+        kids.fetched("bad", Some(false), at(600), at(0));
+        kids.fetched("new", Some(true), at(600), at(10));
         assert!(kids.may_fetch("newer", at(20)));
     }
 }

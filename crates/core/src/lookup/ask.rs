@@ -6,9 +6,9 @@ use crate::engine::Gateway;
 use crate::host::{Answer, Call, Host, Level};
 use crate::observe::{Event, Throttle};
 use crate::policy::absolute_url;
-use crate::route::Target;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
+use percent_encoding::percent_decode_str;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -90,7 +90,9 @@ impl<H: Host + 'static> Gateway<H> {
                 None => (Outcome::Unavailable, PAUSE),
             },
             Answer::Reply { status: 404, .. } => (Outcome::Unknown, lookup.cache),
-            Answer::Reply { .. } | Answer::Failed => (Outcome::Unavailable, PAUSE),
+            Answer::Reply { .. } | Answer::Failed | Answer::NotSent => {
+                (Outcome::Unavailable, PAUSE)
+            }
         };
         if outcome == Outcome::Unavailable {
             self.host.count(Event::LookupFailed);
@@ -116,8 +118,13 @@ impl<H: Host + 'static> Gateway<H> {
 fn call(lookup: &super::Lookup, url: &str) -> Option<Call> {
     let url = absolute_url(url)?;
     // What a caller wrote into the path must not lead out of it (`..` is a good client id).
-    let target = Target::parse(url.path.as_bytes()).ok()?;
-    if target.rewritten {
+    let path = url.path.split('?').next().unwrap_or_default();
+    let leads_out = path.split('/').any(|segment| {
+        let decoded = percent_decode_str(segment).decode_utf8_lossy();
+        let twice = percent_decode_str(&decoded).decode_utf8_lossy();
+        matches!(&*twice, "." | "..")
+    });
+    if leads_out {
         return None;
     }
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());

@@ -87,6 +87,12 @@ fn segment(part: &str) -> Result<Segment, PatternError> {
         _ if part.contains(['?', '#', '\\']) || part.chars().any(char::is_control) => {
             Err("a path has no query, fragment, backslash or control character")
         }
+        _ if part.contains(';') => {
+            Err("path parameters (`;…`) don't count in matching: leave them out")
+        }
+        _ if part.bytes().all(|byte| matches!(byte, b'.' | b' ')) => {
+            Err("a path has no segment of nothing but dots and spaces")
+        }
         _ if part.contains('%') => {
             Err("write the character itself, not its percent-encoding: paths are compared decoded")
         }

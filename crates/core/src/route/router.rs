@@ -2,6 +2,7 @@
 //! length of its path and not with the number of rules.
 
 use super::{Pattern, Segment, Target};
+use crate::http::normalise_host;
 use std::collections::BTreeMap;
 
 /// How many labels of a host are looked at; a name has at most 127 (RFC 1035 §2.3.4).
@@ -81,16 +82,19 @@ impl Router {
         });
     }
 
-    /// What is wrong with a rule's host, if anything.
-    pub fn check_host(host: &str) -> Result<(), &'static str> {
+    /// What is wrong with a rule's host, if anything: it must be written as requests' hosts
+    /// are compared, or no request would ever match.
+    pub fn check_host(host: &str) -> Result<(), String> {
+        const FORM: &str =
+            "a host is a name like `api.example.com`, or `*.example.com` for all below it";
         let name = host.strip_prefix("*.").unwrap_or(host);
-        let bracketed = name.starts_with('[') && name.ends_with(']');
-        if name.is_empty() || name.ends_with('.') || name.contains(['*', '/', ' ']) {
-            Err("a host is a name like `api.example.com`, or `*.example.com` for all below it")
-        } else if name.contains(':') && !bracketed {
-            Err("hosts are compared without their port: leave it out")
-        } else {
-            Ok(())
+        if !name.is_ascii() {
+            return Err("write the name in its ASCII form (`xn--…`), as requests do".to_owned());
+        }
+        match normalise_host(name) {
+            None => Err(FORM.to_owned()),
+            Some(normal) if normal == name.to_ascii_lowercase() => Ok(()),
+            Some(normal) => Err(format!("hosts are compared as `{normal}`: write it so")),
         }
     }
 
@@ -106,7 +110,7 @@ impl Router {
         let pattern = &self.rules.get(rule)?.pattern;
         let variables = pattern
             .iter()
-            .zip(&target.segments)
+            .zip(&target.values)
             .filter_map(|(segment, value)| match segment {
                 Segment::Variable(name) => Some((name.clone(), value.clone())),
                 Segment::Literal(_) => None,
@@ -304,7 +308,10 @@ mod tests {
         let target = Target::parse(b"/V1/A%20b/Sess%C4%B1ons/x%3By").unwrap();
         let matched = router.find("GET", "", &target).unwrap();
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        assert_eq!(matched.variables, [pair("client", "A b"), pair("id", "x")]);
+        assert_eq!(
+            matched.variables,
+            [pair("client", "A b"), pair("id", "x;y")]
+        );
         assert_eq!(find(&router, "GET", "", "/v1/a/b/sessions/c"), None);
     }
 
@@ -318,6 +325,12 @@ mod tests {
             ("a.*.com", false),
             ("api.example.com:80", false),
             ("https://x", false),
+            ("[2001:db8:0:0::1]", false),
+            ("a..b", false),
+            ("a.b@c", false),
+            ("a.b.", false),
+            ("bücher.example", false),
+            ("API.Example.com", true),
             ("", false),
         ] {
             assert_eq!(Router::check_host(host).is_ok(), good, "{host}");

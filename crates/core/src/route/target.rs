@@ -19,6 +19,8 @@ pub struct Target {
     /// The path's segments, decoded, without path parameters (`;…`). A trailing slash doesn't count: `/a/` has the
     /// segments of `/a`, as servers that tell them apart are rarer than servers that don't.
     pub segments: Vec<String>,
+    /// The same with their path parameters, as path variables take them.
+    pub values: Vec<String>,
     /// What follows the question mark, untouched; `None` without one.
     pub query: Option<Vec<u8>>,
     /// Whether `path` differs from what the caller sent.
@@ -29,7 +31,7 @@ impl Target {
     /// Takes a target apart.
     ///
     /// Refused: anything but an absolute path, empty segments (`//`), dot segments (also
-    /// with path parameters, `..;x`), segments that end in a dot or a space, those that a
+    /// with path parameters, `..;x`), segments of nothing but dots and spaces, those that a
     /// second decoding would turn into dots, slashes or control characters, encoded slashes and backslashes, backslashes,
     /// fragments, control characters and NUL however encoded, broken percent-encoding,
     /// bytes that are no ASCII, and segments that don't decode to UTF-8.
@@ -49,6 +51,7 @@ impl Target {
         }
         let mut path = String::with_capacity(raw.len());
         let mut segments = Vec::new();
+        let mut values = Vec::new();
         let mut parts = raw.split(|byte| *byte == b'/').skip(1).peekable();
         while let Some(part) = parts.next() {
             path.push('/');
@@ -59,20 +62,27 @@ impl Target {
                 }
                 break;
             }
-            segments.push(segment(part, &mut path)?);
+            let (name, value) = segment(part, &mut path)?;
+            segments.push(name);
+            values.push(value);
         }
         Ok(Target {
             rewritten: path.as_bytes() != raw,
             path,
             segments,
+            values,
             query: query.map(<[u8]>::to_vec),
         })
     }
 }
 
-/// Decodes one segment and appends its normalised form to `path`.
-fn segment(raw: &[u8], path: &mut String) -> Result<String, TargetError> {
+/// Decodes one segment and appends its normalised form to `path`. Gives it without and with
+/// its path parameters.
+fn segment(raw: &[u8], path: &mut String) -> Result<(String, String), TargetError> {
     let mut decoded = Vec::with_capacity(raw.len());
+    // Servlet containers drop `;…` before they decode, resolve dots and choose a handler, so
+    // it doesn't count here either; an encoded one is a character like any other.
+    let mut name_end = None;
     let mut bytes = raw.iter().copied();
     while let Some(byte) = bytes.next() {
         let value = match byte {
@@ -95,6 +105,9 @@ fn segment(raw: &[u8], path: &mut String) -> Result<String, TargetError> {
             }
             b'#' | 0x80.. => return Err(TargetError),
             _ => {
+                if byte == b';' {
+                    name_end.get_or_insert(decoded.len());
+                }
                 path.push(char::from(byte));
                 byte
             }
@@ -104,19 +117,21 @@ fn segment(raw: &[u8], path: &mut String) -> Result<String, TargetError> {
         }
         decoded.push(value);
     }
-    let decoded = String::from_utf8(decoded).map_err(|_| TargetError)?;
-    // Servlet containers drop `;…` before they resolve dots and choose a handler, so it
-    // doesn't count here either.
-    let name = decoded.split(';').next().unwrap_or_default();
-    // An empty or dot segment; and what some file systems take for the name without it.
-    if name.is_empty() || name.ends_with(['.', ' ']) {
-        return Err(TargetError);
-    }
+    let value = String::from_utf8(decoded).map_err(|_| TargetError)?;
+    let name = value
+        .get(..name_end.unwrap_or(value.len()))
+        .unwrap_or_default();
     // C1 controls, once decoded from UTF-8, are control characters too.
-    if decoded.chars().any(char::is_control) || hides_more(&decoded) {
+    if is_dots(name) || value.chars().any(char::is_control) || hides_more(&value) {
         return Err(TargetError);
     }
-    Ok(name.to_owned())
+    Ok((name.to_owned(), value))
+}
+
+/// Whether a segment is empty or a dot segment, also to file systems that drop dots and
+/// spaces at the end of a name.
+fn is_dots(name: &str) -> bool {
+    name.bytes().all(|byte| matches!(byte, b'.' | b' '))
 }
 
 /// Whether a server that decodes a second time would see another path.
@@ -124,7 +139,7 @@ fn hides_more(decoded: &str) -> bool {
     let twice: Vec<u8> = percent_decode_str(decoded).collect();
     let name = twice.split(|byte| *byte == b';').next().unwrap_or_default();
     twice != decoded.as_bytes()
-        && (matches!(name, b"" | b"." | b"..")
+        && (name.iter().all(|byte| matches!(byte, b'.' | b' '))
             || twice
                 .iter()
                 .any(|byte| matches!(byte, b'/' | b'\\' | 0..b' ' | 0x7f)))
@@ -185,9 +200,9 @@ mod tests {
             "/x#y",
             "/x\u{e9}",
             "/...",
-            "/admin./x",
-            "/admin%20/x",
-            "/admin%20;y/x",
+            "/%20/x",
+            "/.%20/x",
+            "/..%20;y/x",
             "/%252e%252e/x",
             "/%252E/x",
             "/x%252fy",
@@ -217,7 +232,14 @@ mod tests {
             ("/a%20b", "/a%20b", &["a b"], false),
             ("/caf%C3%A9", "/caf%C3%A9", &["café"], false),
             ("/a;x=1", "/a;x=1", &["a"], false),
-            ("/a%3Bx", "/a%3Bx", &["a"], false),
+            ("/a%3Bx", "/a%3Bx", &["a;x"], false),
+            (
+                "/Acme%20Inc./x",
+                "/Acme%20Inc./x",
+                &["Acme Inc.", "x"],
+                false,
+            ),
+            ("/a%20", "/a%20", &["a "], false),
             ("/100%25", "/100%25", &["100%"], false),
             ("/a%2541", "/a%2541", &["a%41"], false),
             ("/...a", "/...a", &["...a"], false),

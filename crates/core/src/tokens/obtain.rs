@@ -80,6 +80,9 @@ impl<H: Host + 'static> Gateway<H> {
     /// replaced in the background.
     pub fn look_up_token(self: &Rc<Self>, exchange: usize, pair: &Pair) -> Lookup {
         let key = SlotKey::of_pair(&self.policy.digest, exchange, pair);
+        if let Some(refused) = self.refused_bare(exchange, pair) {
+            return Lookup::Failed(refused);
+        }
         let lookup = self.known(exchange, &key);
         if let Lookup::Found(held) = &lookup
             && held.refresh_at <= self.host.now()
@@ -133,17 +136,12 @@ impl<H: Host + 'static> Gateway<H> {
         SlotKey::of_dislike(policy, authenticator, &pair)
     }
 
-    /// Lets a token go that its authenticator doesn't take, so that another is asked for.
-    pub fn discard_token(&self, exchange: usize, pair: &Pair) {
+    /// Lets a token go that its authenticator doesn't take, so that another is asked for;
+    /// what another worker knows that is newer stays.
+    pub fn discard_token(&self, exchange: usize, pair: &Pair, token: &str) {
         let key = SlotKey::of_pair(&self.policy.digest, exchange, pair);
         self.tokens.held.borrow_mut().remove(&key);
-        // Over at once: an empty word about this key.
-        let now = self.host.now();
-        let over = Slot::Failed {
-            failure: Failure::Unusable,
-            end: now,
-        };
-        Slots(&self.host).put(&key, &over, now);
+        Slots(&self.host).discard(&key, token, self.host.now());
     }
 
     fn known(&self, exchange: usize, key: &SlotKey) -> Lookup {
@@ -188,6 +186,27 @@ impl<H: Host + 'static> Gateway<H> {
         }
     }
 
+    /// Whether a pair was refused lately, whatever it was asked for with: where the body is
+    /// made of the request, each body would otherwise be a new question.
+    fn refused_bare(&self, exchange: usize, pair: &Pair) -> Option<Failed> {
+        let key = self.bare_key(exchange, pair)?;
+        let now = self.host.now();
+        match Slots(&self.host).get(&key, now) {
+            Some(Slot::Failed { failure, end }) => Some(Failed { failure, end }),
+            _ => self.failed_lately(&key, now),
+        }
+    }
+
+    /// The key of a pair without its body, where it has one.
+    fn bare_key(&self, exchange: usize, pair: &Pair) -> Option<SlotKey> {
+        pair.body.as_ref()?;
+        let bare = Pair {
+            body: None,
+            ..pair.clone()
+        };
+        Some(SlotKey::of_pair(&self.policy.digest, exchange, &bare))
+    }
+
     /// What this worker knows of a failure that the board had no place for.
     fn failed_lately(&self, key: &SlotKey, now: Duration) -> Option<Failed> {
         let mut failed = self.tokens.failed.borrow_mut();
@@ -224,7 +243,14 @@ impl<H: Host + 'static> Gateway<H> {
         }
         match self.ask_endpoint(exchange, settings, pair).await {
             Ok(obtained) => Ok(self.keep(settings, key, obtained)),
-            Err(failure) => self.give_up(exchange, settings, key, failure),
+            Err(failure) => {
+                if failure == ExchangeFailure::Refused
+                    && let Some(bare) = self.bare_key(exchange, pair)
+                {
+                    self.fail(&bare, Failure::Refused, settings.cache_failures);
+                }
+                self.give_up(exchange, settings, key, failure)
+            }
         }
     }
 
@@ -245,26 +271,28 @@ impl<H: Host + 'static> Gateway<H> {
         };
         let mut attempt = 1;
         loop {
-            if !self.with_breaker(exchange, |breaker, now| {
+            let entered = self.with_breaker(exchange, |breaker, now| {
                 breaker.enter(&settings.breaker, now)
-            }) {
+            });
+            let Some(entry) = entered else {
                 return Err(ExchangeFailure::Open);
-            }
+            };
             self.host.count(Event::ExchangeCalled);
             let answer = self.call(call.clone()).await;
             let outcome = reply::read(settings, &answer, self.host.now());
             // Whatever it says about a request, it is there: strangers whose pairs it dislikes
             // must not make it look broken to everybody else, nor be asked about again.
             let failed = match &answer {
-                Answer::Reply { status, .. } => *status >= 500,
-                Answer::Failed => true,
+                Answer::Reply { status, .. } => Some(*status >= 500),
+                Answer::Failed => Some(true),
+                Answer::NotSent => None,
             };
             self.with_breaker(exchange, |breaker, now| {
-                breaker.leave(&settings.breaker, now, failed);
+                breaker.leave(&settings.breaker, now, entry, failed);
             });
             match outcome {
                 Err(ExchangeFailure::Unavailable(None))
-                    if failed && attempt < settings.retry.attempts =>
+                    if failed == Some(true) && attempt < settings.retry.attempts =>
                 {
                     let mut random = [0; 2];
                     self.host.random(&mut random);

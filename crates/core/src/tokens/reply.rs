@@ -53,6 +53,9 @@ pub fn read(
     answer: &Answer,
     now: Duration,
 ) -> Result<Obtained, ExchangeFailure> {
+    if *answer == Answer::NotSent {
+        return Err(ExchangeFailure::Open);
+    }
     let Answer::Reply {
         status,
         retry_after,

@@ -67,6 +67,8 @@ pub struct Breaker {
     open_until: Duration,
     longest: Duration,
     probing: bool,
+    /// Grows whenever the breaker opens: what was let in before says nothing after.
+    epoch: u32,
 }
 
 impl Breaker {
@@ -77,33 +79,49 @@ impl Breaker {
         (!wait.is_zero() && wait <= self.longest).then_some(wait)
     }
 
-    /// Whether a call may be made now.
-    pub fn enter(&mut self, settings: &BreakerSettings, now: Duration) -> bool {
+    /// Lets a call in, or not. What it gives is to be given back with the call's outcome.
+    pub fn enter(&mut self, settings: &BreakerSettings, now: Duration) -> Option<Entry> {
         if self.failures < settings.failures {
-            return true;
+            return Some(Entry(self.epoch));
         }
         // One call finds out; the others needn't.
         if self.open_for(now).is_some() || self.probing {
-            return false;
+            return None;
         }
         self.probing = true;
-        true
+        Some(Entry(self.epoch))
     }
 
-    /// Tells how a call ended that was let in.
-    pub fn leave(&mut self, settings: &BreakerSettings, now: Duration, failed: bool) {
-        self.probing = false;
-        if !failed {
-            self.failures = 0;
+    /// Tells how a call ended that was let in; `None`: it was never made.
+    pub fn leave(
+        &mut self,
+        settings: &BreakerSettings,
+        now: Duration,
+        Entry(epoch): Entry,
+        failed: Option<bool>,
+    ) {
+        if epoch != self.epoch {
             return;
         }
-        self.failures = self.failures.saturating_add(1);
-        if self.failures >= settings.failures {
-            self.open_until = now.saturating_add(settings.open);
-            self.longest = settings.open;
+        self.probing = false;
+        match failed {
+            None => {}
+            Some(false) => self.failures = 0,
+            Some(true) => {
+                self.failures = self.failures.saturating_add(1);
+                if self.failures >= settings.failures {
+                    self.open_until = now.saturating_add(settings.open);
+                    self.longest = settings.open;
+                    self.epoch = self.epoch.wrapping_add(1);
+                }
+            }
         }
     }
 }
+
+/// A call that a breaker let in.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry(u32);
 
 #[cfg(test)]
 mod tests {
@@ -146,28 +164,33 @@ mod tests {
             open: at(10),
         };
         let mut breaker = Breaker::default();
-        for _ in 0..2 {
-            assert!(breaker.enter(&settings, at(0)));
-            breaker.leave(&settings, at(0), true);
+        let end = |breaker: &mut Breaker, now, failed| {
+            let entry = breaker.enter(&settings, now).expect("let in");
+            breaker.leave(&settings, now, entry, failed);
+        };
+        for failed in [true, true, false, true, true] {
+            // A success in between begins the count anew; a call that wasn't made says nothing.
+            end(&mut breaker, at(0), Some(failed));
+            end(&mut breaker, at(0), None);
         }
-        // A success in between begins the count anew.
-        assert!(breaker.enter(&settings, at(0)));
-        breaker.leave(&settings, at(0), false);
-        for _ in 0..3 {
-            assert!(breaker.enter(&settings, at(1)));
-            breaker.leave(&settings, at(1), true);
-        }
-        assert!(!breaker.enter(&settings, at(2)));
+        let early = breaker.enter(&settings, at(1)).unwrap();
+        end(&mut breaker, at(1), Some(true));
+        assert!(breaker.enter(&settings, at(2)).is_none());
         assert_eq!(breaker.open_for(at(2)), Some(at(9)));
         assert_eq!(breaker.open_for(at(11)), None);
-        assert!(breaker.enter(&settings, at(11)), "the probe");
-        assert!(!breaker.enter(&settings, at(11)), "beside it");
-        breaker.leave(&settings, at(12), true);
-        assert!(!breaker.enter(&settings, at(13)), "open again");
-        assert!(breaker.enter(&settings, at(22)));
-        breaker.leave(&settings, at(22), false);
+        let probe = breaker.enter(&settings, at(11)).expect("the probe");
+        assert!(breaker.enter(&settings, at(11)).is_none(), "beside it");
+        // What was let in before it opened neither closes it nor lets another probe in.
+        for failed in [false, true] {
+            breaker.leave(&settings, at(12), early, Some(failed));
+            assert!(breaker.enter(&settings, at(12)).is_none());
+        }
+        breaker.leave(&settings, at(12), probe, Some(true));
+        assert!(breaker.enter(&settings, at(13)).is_none(), "open again");
+        end(&mut breaker, at(22), None);
+        end(&mut breaker, at(22), Some(false));
         for _ in 0..5 {
-            assert!(breaker.enter(&settings, at(23)), "closed");
+            assert!(breaker.enter(&settings, at(23)).is_some(), "closed");
         }
     }
 
@@ -178,8 +201,9 @@ mod tests {
             open: at(10),
         };
         let mut breaker = Breaker::default();
-        breaker.leave(&settings, at(10_000), true);
-        assert!(!breaker.enter(&settings, at(10_001)));
-        assert!(breaker.enter(&settings, at(100)));
+        let entry = breaker.enter(&settings, at(10_000)).unwrap();
+        breaker.leave(&settings, at(10_000), entry, Some(true));
+        assert!(breaker.enter(&settings, at(10_001)).is_none());
+        assert!(breaker.enter(&settings, at(100)).is_some());
     }
 }

@@ -95,6 +95,20 @@ impl<H: Host> Slots<'_, H> {
             .is_some_and(|spot| self.write(&spot, key, slot))
     }
 
+    /// Empties a key's slot where it still holds this token; a lease or a newer token stays.
+    pub fn discard(&self, key: &SlotKey, token: &str, now: Duration) {
+        if let Some(spot) = self.spot(key, now, Rank::Over)
+            && let Some(Slot::Token { token: held, .. }) = &spot.known
+            && held == token
+        {
+            let over = Slot::Failed {
+                failure: Failure::Unusable,
+                end: now,
+            };
+            self.write(&spot, key, &over);
+        }
+    }
+
     /// Takes the lease of a key on which nobody has a word yet.
     ///
     /// `None` where somebody else did in the meantime: look again. `Some(false)` where the
