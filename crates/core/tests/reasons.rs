@@ -17,7 +17,7 @@ telling would help an attacker. Reasons are stable names; a policy may give each
 status and another message ([`errors`](policy.md#errors)).
 
 Where the filter can't even read a request's head, or edit it, the answer has no body and no refusal is
-counted: 431 with `header_forbidden`, 503 with `internal`, in the access log.
+counted: 400 with `header_forbidden`, 503 with `internal`, in the access log.
 ";
 
 const UNUSED: &str = "

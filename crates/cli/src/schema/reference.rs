@@ -211,6 +211,9 @@ fn named(name: &str) -> String {
         // Choices are spelled out by their parts.
         "CombinationOrstring" => "name, `none` or [combination](#combination)".to_owned(),
         "AnyScopeOrOneOrManystring" => "one or many: text, or [any scope](#any-scope)".to_owned(),
+        "ClientKeysOrOneOrManyKey" => {
+            "one or many: [key](#key), or [client keys](#client-keys)".to_owned()
+        }
         name => format!("[{}](#{})", heading(name).to_lowercase(), anchor(name)),
     }
 }
