@@ -14,9 +14,11 @@
 mod bodies;
 mod client_exchange;
 mod config;
+mod differential;
 mod exchange_keys;
 mod exchange_replies;
 mod exchange_variants;
+mod forge;
 mod four_surfaces;
 mod gateway;
 mod grpc;
