@@ -11,6 +11,7 @@
     reason = "all of this is test code, which Clippy sees only in functions that are tests themselves"
 )]
 
+mod attacks;
 mod bodies;
 mod client_exchange;
 mod config;
