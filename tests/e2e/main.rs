@@ -15,6 +15,7 @@ mod attacks;
 mod bodies;
 mod client_exchange;
 mod config;
+mod conformance;
 mod differential;
 mod exchange_keys;
 mod exchange_replies;

@@ -122,7 +122,6 @@ pub fn all() -> Vec<Family> {
                     open.to_owned(),
                     text[1..].to_owned(),
                     text.replace("\"sub\"", "sub"),
-                    format!("\u{feff}{text}"),
                     format!("{text}\0"),
                     format!("{open},\"x\":NaN}}"),
                     format!("{open},\"x\":Infinity}}"),
@@ -134,7 +133,6 @@ pub fn all() -> Vec<Family> {
                     format!("{open},\"x\":\"a\tb\"}}"),
                     format!("{open},\"x\":\"a\nb\"}}"),
                     format!("{open},\"x\":\"\\x41\"}}"),
-                    format!("{open},\"x\":\"\\ud800\"}}"),
                     format!("{open},\"x\":True}}"),
                     format!("{open},\"x\":[1,]}}"),
                     format!("{open},\"x\"}}"),
@@ -153,6 +151,24 @@ pub fn all() -> Vec<Family> {
                     payloads.push([open.as_bytes(), b",\"x\":\"", bytes, b"\"}"].concat());
                 }
                 of_payloads(forge, &payloads)
+            },
+        ),
+        open(
+            "payload that programs read differently",
+            "RFC 8259 §6, §8.1, §8.2, RFC 7493 §2.1",
+            "a byte order mark, half of a surrogate pair and a number beyond all doubles mean something else to each reader",
+            |forge| {
+                let text = claims().text();
+                let with = |raw: &str| claims().with("x", raw).text();
+                let payloads = [
+                    format!("\u{feff}{text}"),
+                    with(r#""\ud800""#),
+                    with(r#""\udc00\ud800""#),
+                    with("1e400"),
+                    with("-1e400"),
+                    claims().with("exp", "1e400").text(),
+                ];
+                of_payloads(forge, &payloads.map(String::into_bytes))
             },
         ),
         open(
@@ -186,7 +202,7 @@ pub fn all() -> Vec<Family> {
         ),
         open(
             "longer than 8 KiB",
-            "RFC 8725 §3.10",
+            "RFC 8259 §9",
             "the policy's `max_length` bounds what a caller can make us check",
             |forge| {
                 [8000, 16000]
@@ -232,11 +248,7 @@ pub fn all() -> Vec<Family> {
         }),
         refuse("exp that is no number", "RFC 7519 §4.1.4", |forge| {
             let mut tokens = with_claim(forge, "exp", &NO_DATES);
-            tokens.extend(with_claim(
-                forge,
-                "exp",
-                &["1e400", "-1e400", "NaN", "Infinity"],
-            ));
+            tokens.extend(with_claim(forge, "exp", &["NaN", "Infinity"]));
             tokens
         }),
         open(

@@ -76,3 +76,20 @@ pub const DEVIATIONS: &[Deviation] = &[
         why: "an ECDSA signature is cut in halves of any length, so r and s may have zeros in front",
     },
 ];
+
+/// Of each family about which the RFCs leave it open, how many tokens it accepts.
+pub const OPEN: &[(&str, usize)] = &[
+    ("kid of another key", 0),
+    ("unknown kid", 6),
+    ("b64 without crit", 30),
+    ("a header member twice", 0),
+    ("header that programs read differently", 0),
+    ("more than 32 header members", 6),
+    ("payload that programs read differently", 0),
+    ("a claim twice", 0),
+    ("nested deeper than 32 levels", 18),
+    ("longer than 8 KiB", 12),
+    ("exp in the year 10000 or later", 24),
+    ("iat to come", 30),
+    ("nbf or iat before 1970", 0),
+];
