@@ -105,7 +105,7 @@ fn beside_native(text: &mut String) {
     let algorithms: Vec<_> = ALGORITHMS.iter().map(|each| format!("{each:?}")).collect();
     write!(
         text,
-        "\n- {all} tokens of {}: {good} must be accepted, {bad} refused, about {} the RFCs leave it open.\n\
+        "\n- {all} tokens of {}: {good} must be accepted, {bad} must be refused, {} the RFCs leave open.\n\
          - Doorward accepts all that must be accepted, and nothing else.\n\
          - `jwt_authn` of Envoy {} judges {wrong} tokens otherwise than the RFCs ask.\n\n\
          | family | tokens | must be | source | `jwt_authn` |\n|---|---|---|---|---|\n",

@@ -1,7 +1,7 @@
 //! Claims about who is calling that only the gateway may make.
 
 use super::policy::HS;
-use super::{Attack, Outcome, get, refused};
+use super::{Attack, Outcome, get, refused, request};
 
 /// Spellings of the headers that are reserved under this policy.
 const NAMES: [&str; 13] = [
@@ -96,13 +96,16 @@ pub fn all() -> Vec<Attack> {
         ("public", "/public/trailers", ""),
         ("token", "/token/trailers", bearer.as_str()),
     ] {
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: acme.example.com\r\nAuthorization: {first}\r\nTrailer: x-auth-client\r\nTransfer-Encoding: chunked\r\n\r\n"
-        );
-        let body = "2\r\nhi\r\n0\r\nx-auth-client: forged\r\nX_Auth_Tenant: forged\r\n\r\n";
+        let headers = [
+            ("Authorization", first),
+            ("Trailer", "x-auth-client"),
+            ("Transfer-Encoding", "chunked"),
+        ];
+        let head = request("POST", path, &headers);
+        let body = b"2\r\nhi\r\n0\r\nx-auth-client: forged\r\nX_Auth_Tenant: forged\r\n\r\n";
         attacks.push(stripped(
             format!("trailers, {name}"),
-            format!("{head}{body}").into_bytes(),
+            [&head[..], body].concat(),
         ));
     }
     for forged in [
@@ -128,7 +131,7 @@ pub fn all() -> Vec<Attack> {
     }
     attacks.push(refused(
         "a preflight",
-        super::request(
+        request(
             "OPTIONS",
             "/token/x",
             &[

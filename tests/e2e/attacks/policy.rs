@@ -1,7 +1,7 @@
 //! The policy under attack, and what is good by it.
 
 use jsonwebtoken::Algorithm;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::forge::{AUDIENCE, Forge, ISSUER, jwks};
@@ -29,55 +29,97 @@ fn digest(key: &str) -> String {
         .collect()
 }
 
-pub fn policy() -> String {
+/// An authenticator for the three algorithms, whose keys stand in the policy, with one more setting.
+fn inline_with(name: &str, value: Value) -> Value {
+    let mut jwt = json!({
+        "algorithms": ["HS256", "RS256", "ES256"], "issuer": ISSUER, "audience": AUDIENCE,
+        "keys": [{"jwks": jwks()}],
+    });
+    jwt[name] = value;
+    json!({"jwt": jwt})
+}
+
+fn authenticators() -> Value {
+    let everywhere = json!([
+        {"header": "authorization", "scheme": "Bearer"}, {"header": "x-token"},
+        {"query": "access_token"}, {"cookie": "token"},
+    ]);
+    let remote = json!({"cluster": "provider", "url": "http://auth.example.com/jwks"});
+    json!({
+        "token": inline_with("leeway", json!("30s")),
+        "rsa": {"jwt": {
+            "algorithms": ["RS256"], "issuer": ISSUER, "audience": AUDIENCE,
+            "keys": [{"pem": RS.public_pem()}],
+        }},
+        "access": inline_with("typ", json!("at+jwt")),
+        "short": inline_with("max_lifetime", json!("1h")),
+        "use": inline_with("claims", json!({"token_use": "access"})),
+        "client": inline_with("client", json!("claims.client_id")),
+        "remote": {"jwt": {
+            "algorithms": ["RS256", "ES256"], "issuer": "https://cognito-idp.example.com/pool",
+            "keys": [{"remote": remote}],
+        }},
+        "everywhere": inline_with("from", everywhere),
+        "key": {"api_key": {
+            "from": [{"header": "X-Api-Key"}, {"query": "key"}], "prefix": "ak_live_",
+            "require_tenant": "request.host.split('.')[0]",
+        }},
+        "pair": {"client_credentials": {
+            "from": {"id": {"header": "x-client-id"}, "secret": {"header": "x-client-secret"}},
+            "exchange": "provider", "verify": "remote", "client_claim": "client_id",
+        }},
+        "basic": {"client_credentials": {"from": {"basic": true}, "exchange": "provider"}},
+    })
+}
+
+fn clients() -> Value {
     let [past, future, revoked, closed, globex] = BAD_KEYS.map(digest);
-    let provider =
-        json!({"exchange": {"cluster": "provider", "url": "http://auth.example.com/oauth2/token"}});
-    let remote = json!({"remote": {"cluster": "provider", "url": "http://auth.example.com/jwks"}});
-    let everywhere = json!([{"header": "authorization", "scheme": "Bearer"}, {"header": "x-token"}, {"query": "access_token"}, {"cookie": "token"}]);
-    let inline = json!({"algorithms": ["HS256", "RS256", "ES256"], "issuer": ISSUER, "audience": AUDIENCE, "keys": [{"jwks": jwks()}]});
-    let with = |name: &str, value: serde_json::Value| {
-        let mut jwt = inline.clone();
-        jwt[name] = value;
-        json!({"jwt": jwt})
-    };
-    let rule = |path: &str, authenticate: serde_json::Value| json!({"match": {"path": path}, "authenticate": authenticate});
-    let allowed = |path: &str, authorize: serde_json::Value| json!({"match": {"path": path}, "authenticate": "token", "authorize": authorize});
+    json!([
+        {"id": "shop", "tenant": "acme", "scopes": ["orders"], "api_keys": [
+            {"id": "good", "sha256": digest(KEY)},
+            {"id": "past", "sha256": past, "expires": "2020-01-01T00:00:00Z"},
+            {"id": "future", "sha256": future, "not_before": "2090-01-01T00:00:00Z"},
+            {"id": "revoked", "sha256": revoked, "revoked": true},
+        ]},
+        {"id": "closed", "tenant": "acme", "enabled": false, "api_keys": [{"sha256": closed}]},
+        {"id": "globex", "tenant": "globex", "api_keys": [{"sha256": globex}]},
+    ])
+}
+
+/// A rule for each authenticator under its own name, and some more.
+fn rules(authenticators: &Value) -> Value {
+    let names = authenticators.as_object().unwrap().keys();
+    let own =
+        |name: &String| json!({"match": {"path": format!("/{name}/**")}, "authenticate": name});
+    let mut rules: Vec<_> = names.map(own).collect();
+    let mut more = json!([
+        {"match": {"path": "/public/**"}, "authenticate": "none"},
+        {"match": {"path": "/either/**"}, "authenticate": {"any": ["token", "key"]}},
+        {"match": {"path": "/both/**"}, "authenticate": {"all": ["key", "token"]}},
+        {"match": {"path": "/scoped/**"}, "authenticate": "token",
+            "authorize": {"scopes": ["admin"]}},
+        {"match": {"path": "/of/{who}/**"}, "authenticate": "token",
+            "authorize": {"bind": {"who": "claims.sub"}}},
+        {"match": {"path": "/inside/**"}, "authenticate": "token",
+            "authorize": {"networks": ["10.0.0.0/8"]}},
+        {"match": {"path": "/host/**", "hosts": ["api.example.com", "*.shop.example.com"]},
+            "authenticate": "token"},
+        {"match": {"path": "/reading/**", "methods": ["GET"]}, "authenticate": "token"},
+    ]);
+    rules.append(more.as_array_mut().unwrap());
+    json!(rules)
+}
+
+pub fn policy() -> String {
+    let authenticators = authenticators();
+    let endpoint = json!({"cluster": "provider", "url": "http://auth.example.com/oauth2/token"});
     json!({
         "version": 1,
-        "clients": [
-            {"id": "shop", "tenant": "acme", "scopes": ["orders"], "api_keys": [
-                {"id": "good", "sha256": digest(KEY)}, {"id": "past", "sha256": past, "expires": "2020-01-01T00:00:00Z"},
-                {"id": "future", "sha256": future, "not_before": "2090-01-01T00:00:00Z"}, {"id": "revoked", "sha256": revoked, "revoked": true}]},
-            {"id": "closed", "tenant": "acme", "enabled": false, "api_keys": [{"id": "closed", "sha256": closed}]},
-            {"id": "globex", "tenant": "globex", "api_keys": [{"id": "globex", "sha256": globex}]},
-        ],
-        "authenticators": {
-            "token": {"jwt": inline},
-            "rsa": {"jwt": {"algorithms": ["RS256"], "issuer": ISSUER, "audience": AUDIENCE, "keys": [{"pem": RS.public_pem()}]}},
-            "access": with("typ", json!("at+jwt")),
-            "short": with("max_lifetime", json!("1h")),
-            "use": with("claims", json!({"token_use": "access"})),
-            "client": with("client", json!("claims.client_id")),
-            "remote": {"jwt": {"algorithms": ["RS256", "ES256"], "issuer": "https://cognito-idp.example.com/pool", "keys": [remote]}},
-            "everywhere": with("from", everywhere),
-            "key": {"api_key": {"from": [{"header": "X-Api-Key"}, {"query": "key"}], "prefix": "ak_live_", "require_tenant": "request.host.split('.')[0]"}},
-            "pair": {"client_credentials": {"from": {"id": {"header": "x-client-id"}, "secret": {"header": "x-client-secret"}},
-                "exchange": "provider", "verify": "remote", "client_claim": "client_id"}},
-            "basic": {"client_credentials": {"from": {"basic": true}, "exchange": "provider"}},
-        },
-        "tokens": {"provider": provider},
+        "clients": clients(),
+        "rules": rules(&authenticators),
+        "authenticators": authenticators,
+        "tokens": {"provider": {"exchange": endpoint}},
         "identity_headers": {"x-auth-subject": "claims.sub"},
-        "rules": [
-            rule("/public/**", json!("none")), rule("/token/**", json!("token")), rule("/rsa/**", json!("rsa")), rule("/access/**", json!("access")),
-            rule("/short/**", json!("short")), rule("/use/**", json!("use")), rule("/client/**", json!("client")), rule("/remote/**", json!("remote")),
-            rule("/everywhere/**", json!("everywhere")), rule("/key/**", json!("key")), rule("/pair/**", json!("pair")), rule("/basic/**", json!("basic")),
-            rule("/either/**", json!({"any": ["token", "key"]})), rule("/both/**", json!({"all": ["key", "token"]})),
-            allowed("/scoped/**", json!({"scopes": ["admin"]})), allowed("/of/{who}/**", json!({"bind": {"who": "claims.sub"}})),
-            allowed("/inside/**", json!({"networks": ["10.0.0.0/8"]})),
-            {"match": {"path": "/host/**", "hosts": ["api.example.com", "*.shop.example.com"]}, "authenticate": "token"},
-            {"match": {"path": "/reading/**", "methods": ["GET"]}, "authenticate": "token"},
-        ],
     })
     .to_string()
 }
