@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use xtask::jwt::{self, now};
 
-use super::policy::{ES, HS, KEY, PAIR, RS};
+use super::policy::{ES, HS, KEY, PAIR, POOL, RS};
 use super::{get, request};
 use crate::forge::{base64url, claims, decode};
 
@@ -127,7 +127,10 @@ fn tokens() -> Vec<(String, Vec<u8>)> {
         "an hour's life",
         &HS.of_text(HS.header().text(), short.text()),
     ));
-    let remote = json!({"iss": "https://cognito-idp.example.com/pool", "exp": exp});
+    let of_pool = claims().with("iss", &json!(POOL).to_string()).text();
+    let fetched = RS.of_text(RS.header().with("kid", "\"good\"").text(), of_pool);
+    good.push(bearer("/remote/x", "RS256 by a key with key_ops", &fetched));
+    let remote = json!({"iss": POOL, "exp": exp});
     for algorithm in [
         jsonwebtoken::Algorithm::RS256,
         jsonwebtoken::Algorithm::ES256,

@@ -15,6 +15,7 @@ mod tokens;
 
 use xtask::client::Client;
 use xtask::envoy::{Envoy, Options};
+use xtask::server::{self, Reply};
 use xtask::token_endpoint::Scripted;
 use xtask::upstream::Echo;
 
@@ -100,6 +101,8 @@ fn no_attack_reaches_the_upstream_and_no_good_request_is_refused() {
     let _turn = own_envoy();
     let (upstream, endpoint) = (Echo::start().unwrap(), Scripted::start().unwrap());
     endpoint.set_client(policy::PAIR.0, &[policy::PAIR.1]);
+    let keys = server::Outcome::Reply(Reply::json(200, &policy::fetched_keys()));
+    endpoint.set(|settings| settings.jwks = Some(keys));
     let listener = Listener::new("attacked", policy::policy());
     let clusters = [("upstream", upstream.port()), ("provider", endpoint.port())];
     let envoy = Envoy::start(&config::envoy(&[listener], &clusters), Options::default()).unwrap();

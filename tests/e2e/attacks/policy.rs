@@ -3,12 +3,16 @@
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use xtask::jwt;
 
 use crate::forge::{AUDIENCE, Forge, ISSUER, jwks};
 
 pub const HS: Forge = Forge(Algorithm::HS256);
 pub const RS: Forge = Forge(Algorithm::RS256);
 pub const ES: Forge = Forge(Algorithm::ES256);
+
+/// The issuer whose keys are fetched.
+pub const POOL: &str = "https://cognito-idp.example.com/pool";
 
 pub const KEY: &str = "ak_live_attacked_good";
 /// Keys that were good, will be, or are of others.
@@ -39,6 +43,39 @@ fn inline_with(name: &str, value: Value) -> Value {
     json!({"jwt": jwt})
 }
 
+/// Key ids of the fetched set whose keys sign well and still prove nothing.
+pub const USELESS_KIDS: [(&str, &str); 6] = [
+    ("for-encryption", "a key with `use` enc"),
+    ("of-odd-use", "a key with a `use` that is no text"),
+    ("to-sign", "a key whose `key_ops` lack verify"),
+    ("for-ps256", "a key with another `alg`"),
+    ("of-no-algorithm", "a key with an `alg` of no signature"),
+    ("as-secret", "a secret in a public set"),
+];
+
+/// The set that is fetched: the provider's keys, a good one of ours, and those that prove nothing.
+pub fn fetched_keys() -> Value {
+    let rsa = |kid: &str, member: &str, value: Value| {
+        let mut jwk = RS.jwk();
+        jwk["kid"] = json!(kid);
+        jwk[member] = value;
+        jwk
+    };
+    let mut secret = HS.jwk();
+    secret["kid"] = json!("as-secret");
+    let mut set = jwt::jwks(&[jwt::Key::A]).unwrap();
+    set["keys"].as_array_mut().unwrap().extend([
+        rsa("good", "key_ops", json!(["verify"])),
+        rsa("for-encryption", "use", json!("enc")),
+        rsa("of-odd-use", "use", json!(["sig"])),
+        rsa("to-sign", "key_ops", json!(["sign"])),
+        rsa("for-ps256", "alg", json!("PS256")),
+        rsa("of-no-algorithm", "alg", json!("RSA-OAEP-256")),
+        secret,
+    ]);
+    set
+}
+
 fn authenticators() -> Value {
     let everywhere = json!([
         {"header": "authorization", "scheme": "Bearer"}, {"header": "x-token"},
@@ -56,7 +93,7 @@ fn authenticators() -> Value {
         "use": inline_with("claims", json!({"token_use": "access"})),
         "client": inline_with("client", json!("claims.client_id")),
         "remote": {"jwt": {
-            "algorithms": ["RS256", "ES256"], "issuer": "https://cognito-idp.example.com/pool",
+            "algorithms": ["RS256", "ES256"], "issuer": POOL,
             "keys": [{"remote": remote}],
         }},
         "everywhere": inline_with("from", everywhere),

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::policy::{ES, HS, RS};
+use super::policy::{ES, HS, POOL, RS, USELESS_KIDS};
 use super::{Attack, get, refused};
-use crate::forge::{Forge, SECRET, base64url, claims as good_claims, decode};
+use crate::forge::{Forge, SECRET, base64url, claims, decode};
 
 pub const MALFORMED: &str = "token_malformed";
 const ALGORITHM: &str = "token_algorithm";
@@ -27,12 +27,12 @@ pub fn token(name: impl Into<String>, token: &str, reason: &'static str) -> Atta
 
 /// A header of this text before good claims, signed.
 pub fn of_header(forge: Forge, header: &str) -> String {
-    forge.of_text(header, good_claims().text())
+    forge.of_text(header, claims().text())
 }
 
 pub fn headers() -> Vec<Attack> {
     let mut attacks = Vec::new();
-    let payload = base64url(good_claims().text());
+    let payload = base64url(claims().text());
     for none in ["none", "None", "NONE", "nOnE", "nonE", "nONE"] {
         let header = base64url(json!({"alg": none}).to_string());
         for (name, signature) in [
@@ -306,9 +306,9 @@ pub fn signatures() -> Vec<Attack> {
             ));
         }
         for (what, claims) in [
-            ("admin", good_claims().with("sub", "\"admin\"")),
-            ("longer", good_claims().with("exp", "4000000001")),
-            ("empty", good_claims().without("sub")),
+            ("admin", claims().with("sub", "\"admin\"")),
+            ("longer", claims().with("exp", "4000000001")),
+            ("empty", claims().without("sub")),
         ] {
             attacks.push(token(
                 format!("{name}, claims changed: {what}"),
@@ -317,7 +317,7 @@ pub fn signatures() -> Vec<Attack> {
             ));
         }
         // Before its signature a token learns nothing about its claims.
-        let forged = |raw: &str| base64url(good_claims().with("exp", raw).text());
+        let forged = |raw: &str| base64url(claims().with("exp", raw).text());
         for raw in ["0", "\"x\"", "null"] {
             attacks.push(token(
                 format!("{name}, forged with exp {raw}"),
@@ -364,7 +364,18 @@ pub fn signatures() -> Vec<Attack> {
         INVALID,
     ));
     // A set that is fetched: foreign keys, unknown ids, another issuer.
-    let pool = json!("https://cognito-idp.example.com/pool").to_string();
+    let pool = json!(POOL).to_string();
+    let of_pool = claims().with("iss", &pool).text();
+    for (kid, what) in USELESS_KIDS {
+        let header = RS.header().with("kid", &json!(kid).to_string());
+        let forged = RS.of_text(header.text(), &of_pool);
+        attacks.push(at(
+            "/remote/x",
+            format!("RS256 by {what}"),
+            &forged,
+            INVALID,
+        ));
+    }
     for forge in [RS, ES] {
         let name = forge.name();
         attacks.push(at(
