@@ -11,6 +11,8 @@ pub struct Listener {
     environment: Value,
     connection_manager: Map<String, Value>,
     route: Map<String, Value>,
+    filter: Option<Value>,
+    answer: Option<u16>,
 }
 
 impl Listener {
@@ -35,7 +37,23 @@ impl Listener {
             environment: json!({}),
             connection_manager: Map::new(),
             route: Map::new(),
+            filter: None,
+            answer: None,
         }
+    }
+
+    /// A listener with this HTTP filter instead of Doorward.
+    pub fn other_filter(name: &'static str, filter: Value) -> Self {
+        Self {
+            filter: Some(filter),
+            ..Self::configured(name, Value::Null)
+        }
+    }
+
+    /// Answers what passes with this status, instead of the upstream.
+    pub fn answering(mut self, status: u16) -> Self {
+        self.answer = Some(status);
+        self
     }
 
     /// With `allow_on_headers_stop_iteration`.
@@ -77,8 +95,16 @@ impl Listener {
             "configuration": self.configuration,
         });
         extend(&mut plugin, &self.plugin);
-        let upstream = json!({"cluster": "upstream"});
-        let mut routes = vec![json!({"match": {"prefix": "/"}, "route": upstream})];
+        let filter = self.filter.clone().unwrap_or_else(|| {
+            json!({"name": "doorward", "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": plugin}})
+        });
+        let mut routes = vec![match self.answer {
+            Some(status) => {
+                json!({"match": {"prefix": "/"}, "direct_response": {"status": status}})
+            }
+            None => json!({"match": {"prefix": "/"}, "route": {"cluster": "upstream"}}),
+        }];
         for (matcher, value) in &self.route {
             let connect = json!({"upgrade_type": "CONNECT", "connect_config": {}});
             routes.push(json!({"match": {matcher: value},
@@ -96,8 +122,7 @@ impl Listener {
             }}],
             "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]},
             "http_filters": [
-                {"name": "doorward", "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm", "config": plugin}},
+                filter,
                 {"name": "envoy.filters.http.router", "typed_config": {
                     "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}},
             ],

@@ -11,12 +11,16 @@
     reason = "all of this is test code, which Clippy sees only in functions that are tests themselves"
 )]
 
+mod attacks;
 mod bodies;
 mod client_exchange;
 mod config;
+mod conformance;
+mod differential;
 mod exchange_keys;
 mod exchange_replies;
 mod exchange_variants;
+mod forge;
 mod four_surfaces;
 mod gateway;
 mod grpc;

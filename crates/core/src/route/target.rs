@@ -121,8 +121,10 @@ fn segment(raw: &[u8], path: &mut String) -> Result<(String, String), TargetErro
     let name = value
         .get(..name_end.unwrap_or(value.len()))
         .unwrap_or_default();
+    // Dots before an encoded `;` are dots to whoever decodes first.
+    let before = value.split(';').next().unwrap_or_default();
     // C1 controls, once decoded from UTF-8, are control characters too.
-    if is_dots(name) || value.chars().any(char::is_control) || hides_more(&value) {
+    if is_dots(before) || value.chars().any(char::is_control) || hides_more(&value) {
         return Err(TargetError);
     }
     Ok((name.to_owned(), value))
@@ -181,6 +183,8 @@ mod tests {
             "/.%2e/x",
             "/..;/x",
             "/..;a=b/x",
+            "/..%3b/x",
+            "/%3bx",
             "/;/x",
             "/x%2fy",
             "/x%2Fy",

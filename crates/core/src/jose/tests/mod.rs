@@ -79,6 +79,29 @@ fn sign_text(algorithm: Algorithm, header: &str, claims: &str) -> String {
     format!("{text}.{signature}")
 }
 
+/// What became of vectors.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Count {
+    accepted: usize,
+    refused: usize,
+    /// Of those their key itself is refused.
+    key_refused: usize,
+}
+
+/// What `vectors.csv`, from which `docs/conformance.md` is made, says of these vectors.
+fn documented(source: &str, algorithms: &str) -> Count {
+    let rows = include_str!("vectors.csv").lines().skip(1);
+    let mut rows = rows.map(|row| row.split(',').collect::<Vec<_>>());
+    let row = rows.find(|row| row[..2] == [source, algorithms]);
+    let row = row.unwrap_or_else(|| panic!("vectors.csv has no {source},{algorithms}"));
+    let number = |column: usize| row[column].parse().unwrap();
+    Count {
+        accepted: number(2),
+        refused: number(3),
+        key_refused: number(4),
+    }
+}
+
 fn trimmed(bytes: &[u8]) -> &[u8] {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     &bytes[zeros..]

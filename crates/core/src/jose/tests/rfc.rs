@@ -16,6 +16,7 @@ const RFC7520_PAYLOAD: &str = "SXTigJlzIGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ
 
 #[test]
 fn rfc_7515_appendix_a() {
+    let mut count = Count::default();
     let payload = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
     for (jwk, header, signature) in [
         (
@@ -45,18 +46,27 @@ fn rfc_7515_appendix_a() {
             Some(1_300_819_380)
         );
         assert_eq!(claims.get("http://example.com/is_root"), Some(&json!(true)));
+        count.accepted += 1;
     }
     // A.5, the unsecured JWS.
     let token = format!("eyJhbGciOiJub25lIn0.{payload}.");
     assert_eq!(parse(&token).err(), Some(TokenError::Algorithm));
+    count.refused += 1;
     // Appendix E, a critical extension that nobody knows.
     let token = "eyJhbGciOiJub25lIiwNCiAiY3JpdCI6WyJodHRwOi8vZXhhbXBsZS5jb20vVU5ERUZJTkVEIl0sDQogImh0dHA6Ly9leGFtcGxlLmNvbS9VTkRFRklORUQiOnRydWUNCn0.RkFJTA.";
     assert!(parse(token).is_err());
+    count.refused += 1;
+    let documented = documented(
+        "RFC 7515 appendices A.1 to A.3 and A.5 and E",
+        "HS256 RS256 ES256 none",
+    );
+    assert_eq!(count, documented);
 }
 
 /// RFC 7515 A.4, RFC 7520 §4.1 to §4.4, RFC 8037 A.4: their payloads are text, not claims.
 #[test]
 fn payloads_that_are_no_claims_are_proven_and_then_refused() {
+    let mut count = Count::default();
     let rsa = json!({"kty": "RSA", "n": RFC7520_N, "e": "AQAB"});
     for (jwk, header, payload, signature) in [
         (
@@ -108,7 +118,10 @@ fn payloads_that_are_no_claims_are_proven_and_then_refused() {
             "{header}"
         );
         assert_eq!(compact.claims(), Err(TokenError::Malformed));
+        count.accepted += 1;
     }
+    let source = "RFC 7515 appendix A.4 and RFC 7520 §4.1 to §4.4 and RFC 8037 appendix A.4";
+    assert_eq!(count, documented(source, "HS256 RS256 PS384 ES512 EdDSA"));
 }
 
 #[test]
