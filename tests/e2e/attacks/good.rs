@@ -302,9 +302,9 @@ fn others() -> Vec<(String, Vec<u8>)> {
         "chunked with trailers".to_owned(),
         [&head[..], body].concat(),
     ));
-    good.push((
-        "nothing where all may pass".to_owned(),
-        get("/public/x", &[]),
-    ));
+    for path in ["/public/x", "/public/x.", "/public/x%20"] {
+        let name = format!("{path}, where all may pass");
+        good.push((name, get(path, &[])));
+    }
     good
 }
