@@ -172,3 +172,27 @@ fn combinations_nest() {
         assert_eq!(verdict(path, a, b, more), expected, "{path} {a:?} {b:?}");
     }
 }
+
+#[test]
+fn a_request_that_would_ask_without_end_is_refused() {
+    // One pair, asked about at more endpoints than one request may ask.
+    let names: Vec<String> = (0..40).map(|number| format!("p{number}")).collect();
+    let part =
+        |line: &dyn Fn(&str) -> String| -> String { names.iter().map(|name| line(name)).collect() };
+    let policy = format!(
+        "version: 1\nauthenticators:\n{}tokens:\n{}rules:\n  - {{match: {{path: /}}, authenticate: {{any: [{}]}}}}\n",
+        part(&|name| format!(
+            "  {name}: {{client_credentials: {{from: {{basic: true}}, exchange: {name}}}}}\n"
+        )),
+        part(&|name| format!(
+            "  {name}: {{exchange: {{cluster: {name}, url: \"https://idp.example.com/{name}\"}}}}\n"
+        )),
+        names.join(", ")
+    );
+    let proxy = Proxy::new(1, &policy);
+    let ticket = proxy.ask(0, get("/", &[("authorization", "Basic YTpi")]));
+    for _ in 0..32 {
+        proxy.reply(401, "");
+    }
+    assert_eq!(proxy.said(ticket), "503 internal");
+}

@@ -1,12 +1,11 @@
 //! A caller's id and secret, exchanged for a token.
 
-use super::{Authenticator, ClientFacts, Identity, JwtAuthenticator, Need, Stop};
+use super::{Authenticator, ClientFacts, Identity, JwtAuthenticator, Need, Stop, TokenClaims};
 use crate::credentials::{ExtractError, Source, extract, read_basic};
 use crate::decide::Context;
 use crate::expression::{Scope, Variable};
 use crate::host::Host;
 use crate::http::Refusal;
-use crate::jose::Claims;
 use crate::lookup::{self, Outcome};
 use crate::observe::{Demand, Step};
 use crate::policy::document::Secret;
@@ -254,7 +253,7 @@ fn verified<'d, H: Host + 'static>(
     authenticator: &Authenticator,
     verify: usize,
     held: &Held,
-) -> Result<(&'d JwtAuthenticator, Rc<Claims>), Stop> {
+) -> Result<(&'d JwtAuthenticator, Rc<TokenClaims>), Stop> {
     let Some(Authenticator::Jwt(jwt)) = context.gateway.policy.authenticators.get(verify) else {
         return Err(Refusal::of(Reason::Internal).into());
     };

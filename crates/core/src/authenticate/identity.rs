@@ -1,8 +1,8 @@
 //! What authentication found out.
 
+use super::TokenClaims;
 use crate::credentials::Client;
 use crate::expression::{Scope, Value, Variable, VariableSet};
-use crate::jose::Claims;
 use crate::tokens::Held;
 use std::rc::Rc;
 
@@ -16,7 +16,7 @@ pub struct Identity {
     /// What the credential allows.
     pub scopes: Rc<[String]>,
     /// The token's claims.
-    pub claims: Option<Rc<Claims>>,
+    pub claims: Option<Rc<TokenClaims>>,
     /// What a look-up told: a JSON object.
     pub metadata: Option<Rc<serde_json::Value>>,
     /// Whether a token (jwt, client_credentials) told it.
@@ -106,9 +106,7 @@ impl Identity {
         if uses.contains(Variable::Claims)
             && let Some(claims) = &self.claims
         {
-            let members = claims.as_map().iter();
-            let values = members.map(|(name, value)| (name.as_str(), Value::from_json(value)));
-            scope.set(Variable::Claims, Value::map(values));
+            scope.set(Variable::Claims, claims.value().clone());
         }
         if uses.contains(Variable::Metadata)
             && let Some(metadata) = &self.metadata

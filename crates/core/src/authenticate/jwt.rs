@@ -1,6 +1,6 @@
 //! JSON Web Tokens: which keys may prove one, and what it says about its bearer.
 
-use super::{Authenticator, ClientFacts, Identity, Need, Stop};
+use super::{Authenticator, ClientFacts, Identity, Need, Stop, TokenClaims};
 use crate::authorize::is_scope_token;
 use crate::credentials::{ExtractError, Source, extract};
 use crate::decide::Context;
@@ -66,7 +66,7 @@ impl JwtAuthenticator {
         context: &Context<'_, H>,
         authenticator: &Authenticator,
         token: &str,
-    ) -> Result<Rc<Claims>, Stop> {
+    ) -> Result<Rc<TokenClaims>, Stop> {
         let refuse = |error| Stop::from(authenticator.refuse(reason(error)));
         let compact = Compact::parse(token.as_bytes(), self.max_length).map_err(refuse)?;
         let host = &context.gateway.host;
@@ -83,7 +83,7 @@ impl JwtAuthenticator {
         self.rules
             .check(compact.typ(), &claims, context.now)
             .map_err(refuse)?;
-        Ok(Rc::new(claims))
+        Ok(Rc::new(TokenClaims::new(claims)))
     }
 
     /// Finds a key that proves the signature: among the policy's own first, then among the
@@ -158,7 +158,7 @@ impl JwtAuthenticator {
     pub(super) fn identify<H: Host + 'static>(
         &self,
         context: &Context<'_, H>,
-        claims: Rc<Claims>,
+        claims: Rc<TokenClaims>,
     ) -> Result<Identity, Reason> {
         let mut identity = Identity {
             claims: Some(claims),
@@ -196,7 +196,7 @@ impl JwtAuthenticator {
             None => identity
                 .claims
                 .as_deref()
-                .map(scopes_of)
+                .map(|claims| scopes_of(claims))
                 .unwrap_or_default(),
         };
         Ok(identity)

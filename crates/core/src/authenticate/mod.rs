@@ -5,12 +5,14 @@ mod client_credentials;
 mod combine;
 mod identity;
 mod jwt;
+mod token_claims;
 
 pub use api_key::ApiKeyAuthenticator;
 pub use client_credentials::{ClientCredentials, PairSource, exchanged, with_body};
 pub use combine::authenticate;
 pub use identity::{ClientFacts, Identity};
 pub use jwt::JwtAuthenticator;
+pub use token_claims::TokenClaims;
 
 use crate::http::Refusal;
 use crate::reply::{Challenge, Reason, Scheme};

@@ -1,7 +1,7 @@
 //! The tokens that this worker used lately.
 
 use super::SlotKey;
-use crate::jose::Claims;
+use crate::authenticate::TokenClaims;
 use schnellru::{ByLength, LruMap};
 use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher};
@@ -34,7 +34,7 @@ pub struct Verified {
     /// The generation of each of its key sets: after one changes, the token is judged anew.
     pub generations: Vec<u64>,
     /// The claims.
-    pub claims: Rc<Claims>,
+    pub claims: Rc<TokenClaims>,
 }
 
 impl Held {
@@ -49,7 +49,11 @@ impl Held {
     }
 
     /// The claims that satisfied this authenticator with these keys.
-    pub fn verified_by(&self, authenticator: usize, generations: &[u64]) -> Option<Rc<Claims>> {
+    pub fn verified_by(
+        &self,
+        authenticator: usize,
+        generations: &[u64],
+    ) -> Option<Rc<TokenClaims>> {
         let verified = self.verified.borrow();
         let found = verified.iter().find(|verified| {
             verified.authenticator == authenticator && verified.generations == generations

@@ -437,6 +437,9 @@ impl Compiler<'_> {
         });
         let headers = self.call_headers(raw.headers, &path.key("headers"));
         let timeout = raw.timeout.map_or(LOOKUP_TIMEOUT, |time| time.0);
+        if timeout > Duration::from_secs(60) {
+            self.problem(&path.key("timeout"), "this is at most 60s");
+        }
         if timeout.is_zero() {
             self.problem(
                 &path.key("timeout"),

@@ -36,6 +36,7 @@ impl Compiler<'_> {
         for (index, key) in raw.public_keys.0.iter().enumerate() {
             self.public_key(key, &path.key("public_keys").index(index));
         }
+        self.scope_tokens(&raw.scopes.0, &path.key("scopes"));
         let scopes: Rc<[String]> = raw.scopes.0.into();
         let client = Client {
             id: raw.id.as_str().into(),

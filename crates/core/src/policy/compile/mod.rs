@@ -15,6 +15,7 @@ pub use names::{Url, url as absolute_url};
 use super::document::{self, ExpressionSource, Node, Path, Problem, problem_at, suggest};
 use super::{HeaderValue, Policy, raw, reserved_name};
 use crate::authenticate::Authenticator;
+use crate::authorize::is_scope_token;
 use crate::credentials::{Clients, Places, Source};
 use crate::expression::{Expression, Place, Variable};
 use crate::keys::RemoteKeys;
@@ -256,6 +257,18 @@ impl<'n> Compiler<'n> {
             Err(error) => {
                 self.problem(path, error.to_string());
                 None
+            }
+        }
+    }
+
+    /// Scopes stand in lists that are divided by spaces, and in challenges between quotes.
+    fn scope_tokens(&mut self, scopes: &[String], path: &Path) {
+        for (index, scope) in scopes.iter().enumerate() {
+            if !is_scope_token(scope) {
+                self.problem(
+                    &path.index(index),
+                    "a scope is visible ASCII without spaces, quotes and backslashes",
+                );
             }
         }
     }

@@ -1,7 +1,7 @@
 //! `rules`.
 
 use super::{Compiler, names};
-use crate::authorize::{Authorize, Limit, Rate, Scopes, is_scope_token};
+use crate::authorize::{Authorize, Limit, Rate, Scopes};
 use crate::expression::{Expression, Place, Variable};
 use crate::policy::document::{MapOr, Path};
 use crate::policy::{Authenticate, Authorization, HeaderValue, Rule, Upstream, raw};
@@ -280,14 +280,7 @@ impl Compiler<'_> {
                 "with `authenticate: none` nobody has scopes; name an authenticator",
             );
         }
-        for (index, scope) in list.iter().enumerate() {
-            if !is_scope_token(scope) {
-                self.problem(
-                    &path.key("scopes").index(index),
-                    "a scope is visible ASCII without spaces, quotes and backslashes",
-                );
-            }
-        }
+        self.scope_tokens(list, &path.key("scopes"));
         if scopes == Scopes::Any(Vec::new()) {
             self.problem(&path.key("scopes"), "name at least one scope");
         }

@@ -136,6 +136,9 @@ impl Compiler<'_> {
             "default_lifetime",
         );
         let cache_failures = time(raw.cache_failures, CACHE_FAILURES, HOUR, "cache_failures");
+        if let Some(scopes) = &raw.scopes {
+            self.scope_tokens(&scopes.0, &path.key("scopes"));
+        }
         let retry = self.retry(raw.retry.unwrap_or_default(), &path.key("retry"));
         let breaker = self.breaker(raw.breaker.unwrap_or_default(), &path.key("breaker"));
         let url = url?;
