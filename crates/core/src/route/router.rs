@@ -3,7 +3,7 @@
 
 use super::{Pattern, Segment, Target};
 use crate::http::normalise_host;
-use std::collections::BTreeMap;
+use hashbrown::HashMap;
 
 /// How many labels of a host are looked at; a name has at most 127 (RFC 1035 §2.3.4).
 const MAX_LABELS: usize = 127;
@@ -20,12 +20,12 @@ struct Condition {
 struct Candidates {
     any_host: Vec<usize>,
     /// By a host's name, or by `.` and the suffix that it must have.
-    by_host: BTreeMap<String, Vec<usize>>,
+    by_host: HashMap<String, Vec<usize>>,
 }
 
 #[derive(Debug, Default)]
 struct Node {
-    literals: BTreeMap<String, Node>,
+    literals: HashMap<String, Node>,
     variable: Option<Box<Node>>,
     here: Candidates,
     /// Of patterns that end here with `**`.
