@@ -8,7 +8,7 @@ use super::{
 };
 
 /// One thing that is wrong with a policy: its place, what is wrong, and the mend. Shown as
-/// `rules[2].authenticate (line 14, column 19): no authenticator is called …`.
+/// `rules[2].authenticate: no authenticator is called … (line 14, column 19)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The place, as [`Path`] shows it; empty for the document as a whole.
@@ -41,18 +41,14 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.path)?;
-        if let (Some(line), Some(column)) = (self.line, self.column) {
-            if self.path.is_empty() {
-                write!(f, "line {line}, column {column}")?;
-            } else {
-                write!(f, " (line {line}, column {column})")?;
-            }
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
         }
-        if !self.path.is_empty() || self.line.is_some() {
-            f.write_str(": ")?;
+        f.write_str(&self.message)?;
+        match (self.line, self.column) {
+            (Some(line), Some(column)) => write!(f, " (line {line}, column {column})"),
+            _ => Ok(()),
         }
-        f.write_str(&self.message)
     }
 }
 
@@ -78,15 +74,15 @@ mod tests {
         let message = "no authenticator is called \"suplier-key\"; did you mean \"supplier-key\"?";
         assert_eq!(
             problem_at(&tree, &place.key("authenticate"), message).to_string(),
-            format!("rules[0].authenticate (line 4, column 19): {message}")
+            format!("rules[0].authenticate: {message} (line 4, column 19)")
         );
         assert_eq!(
             problem_at(&tree, &place.key("upstream").key("keep").index(3), "x").to_string(),
-            "rules[0].upstream.keep[3] (line 3, column 5): x"
+            "rules[0].upstream.keep[3]: x (line 3, column 5)"
         );
         assert_eq!(
             problem_at(&tree, &Path::root(), "x").to_string(),
-            "line 1, column 1: x"
+            "x (line 1, column 1)"
         );
         let nowhere = Node {
             value: super::super::Value::Null,

@@ -185,19 +185,19 @@ fn what_is_no_text_and_no_struct_is_told() {
     let table: Vec<(Vec<u8>, &str)> = vec![
         (
             b"version: 1\nid: \xff\n".to_vec(),
-            "line 2, column 5: this is not UTF-8; the policy must be text in UTF-8, or a binary google.protobuf.Struct",
+            "this is not UTF-8; the policy must be text in UTF-8, or a binary google.protobuf.Struct (line 2, column 5)",
         ),
         (
             b"\xff\xfev\0".to_vec(),
-            "line 1, column 1: the policy is UTF-16 text; save it as UTF-8",
+            "the policy is UTF-16 text; save it as UTF-8 (line 1, column 1)",
         ),
         (
             b"a: \x00".to_vec(),
-            "line 1, column 4: the control character U+0000 can't stand here; inside double quotes write \"\\x00\"",
+            "the control character U+0000 can't stand here; inside double quotes write \"\\x00\" (line 1, column 4)",
         ),
         (
             b"\na: \x1b".to_vec(),
-            "line 2, column 4: the control character U+001B can't stand here; inside double quotes write \"\\x1b\"",
+            "the control character U+001B can't stand here; inside double quotes write \"\\x1b\" (line 2, column 4)",
         ),
         (
             good[..good.len() - 1].to_vec(),
@@ -259,17 +259,17 @@ fn deep_nesting_is_refused() {
         let text = opening.repeat(100_000);
         let problems = shown(text.as_bytes());
         assert_eq!(problems.len(), 1, "{opening}");
-        assert!(problems[0].ends_with(deep), "{opening}: {problems:?}");
+        assert!(problems[0].contains(deep), "{opening}: {problems:?}");
     }
     let block: String = (0..1000)
         .map(|depth| format!("{}a:\n", " ".repeat(depth)))
         .collect();
-    assert!(shown(block.as_bytes())[0].ends_with(deep));
+    assert!(shown(block.as_bytes())[0].contains(deep));
     let fits = format!("a: {}{}", "[".repeat(63), "]".repeat(63));
     survives(fits.as_bytes());
     assert!(read(fits.as_bytes()).is_ok());
     let mixed = format!("a: {}{}", "[".repeat(64), "]".repeat(64));
-    assert!(shown(mixed.as_bytes())[0].ends_with(deep));
+    assert!(shown(mixed.as_bytes())[0].contains(deep));
 
     let mut message = vec![8, 0];
     for _ in 0..2000 {
@@ -283,7 +283,7 @@ fn deep_nesting_is_refused() {
             0x0a,
             &[field(0x0a, b"a"), field(0x12, &message)].concat()
         ))[0]
-            .ends_with(deep)
+            .contains(deep)
     );
 }
 
@@ -309,7 +309,7 @@ fn aliases_are_followed_within_bounds() {
     }
     let problems = shown(laughs.as_bytes());
     assert!(
-        problems[0].ends_with("the policy has more than 500000 values, aliases followed"),
+        problems[0].contains("the policy has more than 500000 values, aliases followed (line "),
         "{problems:?}"
     );
 
@@ -320,7 +320,7 @@ fn aliases_are_followed_within_bounds() {
     );
     let problems = shown(blown.as_bytes());
     assert!(
-        problems[0].ends_with("the policy's texts have more than 8388608 bytes, aliases followed"),
+        problems[0].contains("the policy's texts have more than 8388608 bytes, aliases followed"),
         "{problems:?}"
     );
 
@@ -328,7 +328,7 @@ fn aliases_are_followed_within_bounds() {
     for level in 1..100 {
         tower.push_str(&format!("a{level}: &a{level} [*a{}]\n", level - 1));
     }
-    assert!(shown(tower.as_bytes())[0].ends_with("nest deeper than 64 levels here"));
+    assert!(shown(tower.as_bytes())[0].contains("nest deeper than 64 levels here"));
 }
 
 #[test]
