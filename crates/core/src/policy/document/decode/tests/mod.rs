@@ -1,4 +1,5 @@
 //! Decoding a small language that has all kinds of values.
+#![allow(dead_code, reason = "fields that only have to be decoded")]
 
 mod broken;
 
@@ -13,7 +14,6 @@ use crate::policy::document::{
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 struct Document {
     version: u32,
     #[serde(default)]
@@ -30,7 +30,6 @@ struct Document {
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 struct Client {
     id: String,
     tenant: Option<String>,
@@ -45,7 +44,6 @@ struct Client {
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 struct ApiKey {
     id: String,
     sha256: String,
@@ -54,14 +52,12 @@ struct ApiKey {
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 struct Authenticator {
     jwt: Option<Jwt>,
 }
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 struct Jwt {
     algorithms: Vec<Algorithm>,
     leeway: Option<Duration>,
@@ -81,7 +77,6 @@ enum Algorithm {
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 struct Rule {
     path: String,
     authenticate: Option<Authenticate>,
@@ -94,7 +89,6 @@ type Authenticate = MapOr<Combination, String>;
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 struct Combination {
     any: Option<Vec<Authenticate>>,
     all: Option<Vec<Authenticate>>,
@@ -102,7 +96,6 @@ struct Combination {
 
 /// A type whose author doesn't know of `MapOr`.
 #[derive(Debug)]
-#[allow(dead_code)]
 struct ByHand(Option<Limit>);
 
 impl<'de> Deserialize<'de> for ByHand {
@@ -134,7 +127,6 @@ impl<'de> Deserialize<'de> for ByHand {
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 struct Limit {
     rate: Duration,
     per: String,
@@ -143,7 +135,6 @@ struct Limit {
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 struct Required {
     flag: bool,
     names: Vec<String>,
@@ -155,7 +146,6 @@ struct Required {
 
 #[derive(Deserialize, Debug)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)]
 struct Inner {
     id: String,
 }
