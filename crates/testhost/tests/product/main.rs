@@ -9,4 +9,6 @@
 
 mod support;
 
+mod bodies;
 mod callouts;
+mod lives;

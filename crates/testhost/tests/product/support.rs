@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use testhost::{Builder, Filter, Gateway, Headers, Outcome, Request, RequestBuilder, Upstream};
+use testhost::{Builder, Filter, Gateway, Level, Outcome, Request, RequestBuilder, Upstream};
 
 /// Compiled once for all tests of this binary.
 pub static FILTER: LazyLock<Filter> = LazyLock::new(|| {
@@ -68,7 +68,9 @@ pub fn bearer(gateway: &Gateway, request: &Request) -> String {
         .join(" AND ")
 }
 
-/// Whether no name that only the caller may hold reached the upstream.
-pub fn without_secret(headers: &Headers) -> bool {
-    headers.get("x-client-secret").is_none()
+/// No VM died, and nothing was logged that only a panic or a misuse would log.
+#[track_caller]
+pub fn assert_well(gateway: &Gateway) {
+    let bad = gateway.logged(Level::Critical, "");
+    assert!(gateway.crashes() == 0 && !bad, "{}", gateway.trace());
 }
