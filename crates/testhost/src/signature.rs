@@ -1,8 +1,10 @@
 //! Envoy's `verify_signature`, with other libraries than the filter's.
 
+use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use p256::pkcs8::DecodePublicKey as _;
 use rsa::pkcs8::DecodePublicKey as _;
-use rsa::signature::Verifier as _;
+use rsa::sha2::{Digest, Sha256, Sha384, Sha512};
+use rsa::{Pkcs1v15Sign, RsaPublicKey};
 
 /// What Envoy answers to a good signature: field 1, true.
 const VALID: &[u8] = &[0x08, 0x01];
@@ -11,31 +13,45 @@ const VALID: &[u8] = &[0x08, 0x01];
 /// answer to a bad signature has an error text in field 2 (measured on Envoy 1.40).
 pub(crate) fn verify(request: &[u8]) -> Vec<u8> {
     let [hash, key, signature, text] = fields(request);
-    let verified = match hash {
-        b"sha256" => check(key, signature, text),
-        _ => false,
+    let (digest, scheme) = match hash {
+        b"sha256" => hashed::<Sha256>(text),
+        b"sha384" => hashed::<Sha384>(text),
+        b"sha512" => hashed::<Sha512>(text),
+        _ => return failed(),
     };
-    if verified {
+    if check(key, scheme, &digest, signature) {
         return VALID.to_vec();
     }
+    failed()
+}
+
+fn hashed<D: Digest + rsa::pkcs8::AssociatedOid>(text: &[u8]) -> (Vec<u8>, Pkcs1v15Sign) {
+    (D::digest(text).to_vec(), Pkcs1v15Sign::new::<D>())
+}
+
+fn failed() -> Vec<u8> {
     let error = b"Failed to verify digest.";
     let mut answer = vec![0x12, u8::try_from(error.len()).unwrap_or(0)];
     answer.extend_from_slice(error);
     answer
 }
 
-fn check(key: &[u8], signature: &[u8], text: &[u8]) -> bool {
+/// Whether a key of any kind that BoringSSL takes here made a signature.
+fn check(key: &[u8], scheme: Pkcs1v15Sign, digest: &[u8], signature: &[u8]) -> bool {
     if let Ok(key) = p256::ecdsa::VerifyingKey::from_public_key_der(key) {
-        use p256::ecdsa::signature::Verifier as _;
         return p256::ecdsa::Signature::from_der(signature)
-            .is_ok_and(|signature| key.verify(text, &signature).is_ok());
+            .is_ok_and(|signature| key.verify_prehash(digest, &signature).is_ok());
     }
-    let Ok(key) = rsa::RsaPublicKey::from_public_key_der(key) else {
-        return false;
-    };
-    let key = rsa::pkcs1v15::VerifyingKey::<rsa::sha2::Sha256>::new(key);
-    rsa::pkcs1v15::Signature::try_from(signature)
-        .is_ok_and(|signature| key.verify(text, &signature).is_ok())
+    if let Ok(key) = p384::ecdsa::VerifyingKey::from_public_key_der(key) {
+        return p384::ecdsa::Signature::from_der(signature)
+            .is_ok_and(|signature| key.verify_prehash(digest, &signature).is_ok());
+    }
+    if let Ok(key) = p521::ecdsa::VerifyingKey::from_public_key_der(key) {
+        return p521::ecdsa::Signature::from_der(signature)
+            .is_ok_and(|signature| key.verify_prehash(digest, &signature).is_ok());
+    }
+    RsaPublicKey::from_public_key_der(key)
+        .is_ok_and(|key| key.verify(scheme, digest, signature).is_ok())
 }
 
 /// Length-delimited protobuf fields 1 to 4; the rest is left out.

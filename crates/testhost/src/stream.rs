@@ -34,7 +34,7 @@ pub(crate) struct Stream {
     pub(crate) trailers: Option<Headers>,
     /// The end was seen, by the filter or in `held`.
     pub(crate) ended: bool,
-    /// A local reply is on its way: a second one is refused.
+    /// A local reply is on its way: a second one has no effect.
     pub(crate) replied: bool,
     pub(crate) properties: Properties,
     pub(crate) response: Option<Headers>,

@@ -141,8 +141,8 @@ impl Builder {
     }
 
     /// A function of the proxy's own; `None` as its answer fails with InternalFailure.
-    /// Default: `verify_signature` (SHA-256 with P-256 and RSA keys) and `clear_route_cache` in
-    /// Envoy, none in Kong's engine.
+    /// Default: in Envoy `verify_signature`, which really verifies (P-256, P-384, P-521, RSA
+    /// PKCS#1; SHA-256, -384, -512), and `clear_route_cache`; none in Kong's engine.
     #[must_use]
     pub fn foreign_function(
         mut self,

@@ -162,10 +162,10 @@ impl RequestBuilder<'_> {
         if !self.trailers.is_empty() {
             let trailers = std::mem::take(&mut self.trailers);
             self.parts.push_back(Part::Trailers(trailers));
-        } else if !self.open
-            && let Some(Part::Body { end, .. }) = self.parts.back_mut()
-        {
-            *end = true;
+        } else if !self.open && !bodiless {
+            // In HTTP/1 Envoy learns of the end after the last byte, and says so by itself.
+            let bytes = Vec::new();
+            self.parts.push_back(Part::Body { bytes, end: true });
         }
         if self.gateway.personality() == Personality::Envoy {
             for name in JOINED {

@@ -1,6 +1,6 @@
 //! VMs that die, start again and are configured anew while requests wait in them.
 
-use testhost::{Outcome, Span};
+use testhost::{Level, Outcome, Span};
 
 use crate::support::{POLICY, assert_well, bearer, by, gateway, token};
 
@@ -146,5 +146,19 @@ fn a_clock_that_jumps_keeps_nobody_waiting_for_ever() {
         gateway.advance(10.s());
         assert_ne!(request.outcome(), Outcome::Waiting, "{}", gateway.trace());
         assert_well(&gateway);
+    }
+}
+
+#[test]
+fn signatures_are_checked_by_the_proxy_where_it_can() {
+    for (without, by) in [(false, "proxy"), (true, "module")] {
+        let mut builder = gateway().workers(1);
+        if without {
+            builder = builder.without_foreign_function("verify_signature");
+        }
+        let mut gateway = builder.start().unwrap();
+        gateway.request("GET /").send();
+        let line = format!("ECDSA checked by the {by}, RSA PKCS#1 by the {by}");
+        assert!(gateway.logged(Level::Info, &line), "{}", gateway.trace());
     }
 }

@@ -11,4 +11,5 @@ mod support;
 
 mod bodies;
 mod callouts;
+mod kong;
 mod lives;
