@@ -198,6 +198,11 @@ impl Builder {
     pub fn start(self) -> Result<Gateway, PolicyRefused> {
         let mut world = World::new(self.settings.personality, self.start, self.seed);
         world.properties = self.properties;
+        if self.settings.personality == Personality::WasmX {
+            // By this a filter tells Kong's engine from Envoy.
+            let path = b"ngx\0nginx_version".to_vec();
+            world.properties.insert(path, b"1027001".to_vec());
+        }
         world.foreign.scripted = self.foreign;
         world.queue_latency = self.queue_latency;
         let mut gateway = Gateway {

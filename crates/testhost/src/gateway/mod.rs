@@ -7,6 +7,7 @@ mod lifecycle;
 mod requests;
 mod streams;
 mod time;
+mod wasmx;
 
 pub use builder::{Builder, FailurePolicy, PolicyRefused};
 pub use calls::OpenCall;
@@ -122,7 +123,7 @@ impl Gateway {
             Ok(Some(value)) => Called::Returned(value),
             Ok(None) => Called::Missing,
             Err(error) => {
-                self.crashed(slot, &format!("{callback}: {error:#}"));
+                self.crashed(slot, &format!("{callback}: {}", error.root_cause()));
                 Called::Trapped
             }
         }

@@ -1,7 +1,7 @@
 //! Clients: sending requests, in one go or piece by piece, and leaving.
 
 use super::builder::FailurePolicy;
-use super::{Gateway, stop};
+use super::{Gateway, stop, wasmx};
 use crate::Personality;
 use crate::headers::Headers;
 use crate::request::{LocalReply, Record, Request, Upstream};
@@ -167,15 +167,15 @@ impl RequestBuilder<'_> {
             let bytes = Vec::new();
             self.parts.push_back(Part::Body { bytes, end: true });
         }
-        if self.gateway.personality() == Personality::Envoy {
-            for name in JOINED {
-                let values = self.headers.all(name);
-                if values.len() > 1 {
-                    let joined = values.join(",");
-                    self.headers.replace(name.as_bytes(), joined.as_bytes());
-                }
-            }
-        }
+        let sent = self.headers.clone();
+        let shown = match self.gateway.personality() {
+            Personality::Envoy => joined(sent.clone()),
+            Personality::WasmX => wasmx::shown(&sent),
+        };
+        let sent = match self.gateway.personality() {
+            Personality::Envoy => shown.clone(),
+            Personality::WasmX => sent,
+        };
         let Some(slot) = self.gateway.slot_of(Place::Worker(self.worker)) else {
             stop(&format!("there is no worker {}", self.worker));
         };
@@ -208,8 +208,8 @@ impl RequestBuilder<'_> {
             vm: serial,
             root,
             context,
-            shown: self.headers.clone(),
-            sent: self.headers,
+            shown,
+            sent,
             head_open: true,
             inbound: self.parts,
             flow: Flow::StopAll,
@@ -227,6 +227,17 @@ impl RequestBuilder<'_> {
         self.gateway.settle();
         request
     }
+}
+
+/// The head as Envoy shows it, and sends it on.
+fn joined(mut headers: Headers) -> Headers {
+    for name in JOINED {
+        let values = headers.all(name);
+        if values.len() > 1 {
+            headers.replace(name.as_bytes(), values.join(",").as_bytes());
+        }
+    }
+    headers
 }
 
 impl Gateway {

@@ -143,7 +143,7 @@ fn only_a_hundred_pairs_are_shown() {
     assert_eq!(upstream.headers.len(), 120);
     assert_eq!(
         logged(&gateway),
-        ["headers pairs -> 100", "headers seen -> end=1 count=120"]
+        ["headers pairs -> 100", "headers seen -> end=1 count=121"]
     );
 }
 
@@ -189,4 +189,28 @@ fn a_clients_calls_end_with_it() {
     let request = gateway.request("GET /").send();
     gateway.leave(&request);
     assert!(gateway.callouts().is_empty());
+}
+
+#[test]
+fn the_path_is_shown_decoded_and_the_authority_is_the_servers() {
+    let script = [
+        "headers header :path",
+        "headers property request.path",
+        "headers header :authority",
+        "headers header host",
+        "headers property ngx.nginx_version",
+    ];
+    let mut gateway = kong(&script).start().unwrap();
+    let upstream = gateway.request("GET /a%2e/..").send().upstream().unwrap();
+    assert_eq!(upstream.headers.all(":path"), ["/a%2e/.."]);
+    assert_eq!(
+        logged(&gateway),
+        [
+            "headers header :path -> 0 /",
+            "headers property request.path -> 0 /a%2e/..",
+            "headers header :authority -> 0 kong",
+            "headers header host -> 0 api.example.com",
+            "headers property ngx.nginx_version -> 0 1027001",
+        ]
+    );
 }
