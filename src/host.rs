@@ -23,12 +23,13 @@ pub struct ProxyHost {
 
 impl ProxyHost {
     /// The proxy, with a queue of this root context's own under a name that no other VM has.
-    pub fn new() -> ProxyHost {
+    /// `policy`: see [`Wake::new`].
+    pub fn new(policy: Option<[u8; 8]>) -> ProxyHost {
         let mut name = [0; 16];
         fill_random(&mut name);
         let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
         let host = ProxyHost {
-            wake: Wake::new(&name),
+            wake: Wake::new(&name, policy),
             counters: RefCell::default(),
             gauges: RefCell::default(),
             verifier: Verifier::default(),

@@ -10,9 +10,10 @@ use crate::hostcalls;
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-/// How many root contexts can be woken by others. Envoy has one for each worker and policy; the
-/// rest look at the board on their ticks.
-const PLACES: usize = 64;
+/// How many root contexts can be woken by others. Envoy has one for each worker and policy, and
+/// those whose policies never wait for each other take no place; the rest look at the board on
+/// their ticks.
+const PLACES: usize = 256;
 /// How often a queue is told of anew, and the others' are read.
 const BEAT: Duration = Duration::from_secs(1);
 /// How old a heartbeat may be. Ticks come at least once a second.
@@ -27,6 +28,9 @@ const TO_OTHERS: &[u8] = b"2";
 #[derive(Debug)]
 pub struct Wake {
     queue: Option<u32>,
+    /// The beginning of the policy's digest, where its workers wait for each other: only they
+    /// have news for each other.
+    policy: Option<[u8; 8]>,
     /// Whether a message to itself is on its way already.
     woken: Cell<bool>,
     place: Cell<usize>,
@@ -38,8 +42,8 @@ pub struct Wake {
 impl Wake {
     /// Registers a queue under this name, and makes the table's places where they don't exist:
     /// on Envoy inserting a key is not exclusive, replacing it is.
-    pub fn new(name: &str) -> Wake {
-        for place in 0..PLACES {
+    pub fn new(name: &str, policy: Option<[u8; 8]>) -> Wake {
+        for place in (0..PLACES).filter(|_| policy.is_some()) {
             let key = key(place);
             if hostcalls::shared_get(&key).is_err() {
                 // Without a table nobody else is woken.
@@ -47,6 +51,7 @@ impl Wake {
             }
         }
         Wake {
+            policy,
             queue: hostcalls::register_queue(&format!("doorward/1/wake/{name}")).ok(),
             woken: Cell::new(false),
             place: Cell::new(0),
@@ -80,7 +85,7 @@ impl Wake {
 
     /// Tells the others of this queue, once in a while.
     pub fn announce(&self, now: Duration) {
-        let Some(queue) = self.queue else {
+        let (Some(queue), Some(policy)) = (self.queue, self.policy) else {
             return;
         };
         if is_within(self.told.get(), now, BEAT) {
@@ -93,11 +98,11 @@ impl Wake {
                 continue;
             };
             let taken = decode(&value)
-                .is_some_and(|(other, beat)| other != queue && is_within(beat, now, STALE));
+                .is_some_and(|found| found.queue != queue && is_within(found.beat, now, STALE));
             if taken || cas == 0 {
                 continue;
             }
-            if hostcalls::shared_set(&key(place), &encode(queue, now), cas).is_ok() {
+            if hostcalls::shared_set(&key(place), &encode(queue, now, policy), cas).is_ok() {
                 self.place.set(place);
                 self.told.set(now);
                 return;
@@ -107,12 +112,16 @@ impl Wake {
 
     /// Wakes the other root contexts that are alive.
     pub fn others(&self, now: Duration) {
+        if self.policy.is_none() {
+            return;
+        }
         if !is_within(self.read.get(), now, BEAT) {
             self.read.set(now);
             let alive = (0..PLACES).filter_map(|place| {
                 let (value, _) = hostcalls::shared_get(&key(place)).ok()?;
-                let (queue, beat) = decode(&value)?;
-                (Some(queue) != self.queue && is_within(beat, now, STALE)).then_some(queue)
+                let found = decode(&value)?;
+                let meant = Some(found.queue) != self.queue && Some(found.policy) == self.policy;
+                (meant && is_within(found.beat, now, STALE)).then_some(found.queue)
             });
             self.others.replace(alive.collect());
         }
@@ -128,7 +137,7 @@ impl Drop for Wake {
     fn drop(&mut self) {
         let key = key(self.place.get());
         if let Ok((value, cas)) = hostcalls::shared_get(&key)
-            && decode(&value).is_some_and(|(queue, _)| Some(queue) == self.queue)
+            && decode(&value).is_some_and(|found| Some(found.queue) == self.queue)
         {
             let _ = hostcalls::shared_set(&key, &[], cas);
         }
@@ -145,13 +154,24 @@ fn key(place: usize) -> String {
     format!("doorward/1/queue/{place}")
 }
 
-fn encode(queue: u32, beat: Duration) -> Vec<u8> {
-    let beat = u64::try_from(beat.as_millis()).unwrap_or(u64::MAX);
-    [&queue.to_le_bytes()[..], &beat.to_le_bytes()].concat()
+/// What a place says.
+struct Told {
+    queue: u32,
+    beat: Duration,
+    policy: [u8; 8],
 }
 
-fn decode(value: &[u8]) -> Option<(u32, Duration)> {
-    let (queue, beat) = value.split_first_chunk()?;
-    let beat = u64::from_le_bytes(beat.try_into().ok()?);
-    Some((u32::from_le_bytes(*queue), Duration::from_millis(beat)))
+fn encode(queue: u32, beat: Duration, policy: [u8; 8]) -> Vec<u8> {
+    let beat = u64::try_from(beat.as_millis()).unwrap_or(u64::MAX);
+    [&queue.to_le_bytes()[..], &beat.to_le_bytes(), &policy].concat()
+}
+
+fn decode(value: &[u8]) -> Option<Told> {
+    let (queue, rest) = value.split_first_chunk()?;
+    let (beat, policy) = rest.split_first_chunk()?;
+    Some(Told {
+        queue: u32::from_le_bytes(*queue),
+        beat: Duration::from_millis(u64::from_le_bytes(*beat)),
+        policy: policy.try_into().ok()?,
+    })
 }
