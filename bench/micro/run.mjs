@@ -5,8 +5,8 @@ import { createHmac, createSign, generateKeyPairSync, randomBytes, sign } from "
 import { readFileSync } from "node:fs";
 import { WASI } from "node:wasi";
 
-const TURNS = 11;
-const TURN_MS = 60;
+const TURNS = 7;
+const TURN_MS = 40;
 
 const wasi = new WASI({ version: "preview1" });
 const { instance } = await WebAssembly.instantiate(readFileSync(process.argv[2]), wasi.getImportObject());

@@ -2,8 +2,8 @@
 //!
 //! - `mint <algorithm> <count>`: prints that many different tokens, one a line. The key is read from
 //!   standard input: PKCS#8 in PEM, or for HS256 the secret as it is.
-//! - `authorize`: an external authorization server on a free port, which it prints. It takes ES256 tokens;
-//!   the public point is read from standard input, in hex.
+//! - `authorize`: an external authorization server on a free port, which it prints. Standard input gives it
+//!   the public point of ES256 tokens, and then the SHA-256 of each API key, a line each, in hex.
 
 mod authorize;
 mod mint;

@@ -138,6 +138,7 @@ fn ext_authz(port: u16) -> Value {
         "ExtAuthz",
         json!({
             "transport_api_version": "V3",
+            "allowed_headers": {"patterns": [{"exact": "authorization"}, {"exact": "x-api-key"}]},
             "http_service": {"server_uri": {"uri": uri, "cluster": "authorizer", "timeout": "1s"}},
         }),
     )
@@ -205,13 +206,21 @@ pub fn all(parts: &Parts<'_>) -> Result<Vec<Lane>> {
         "keys-1000",
         false,
     );
-    peer(
-        "ext_authz",
-        "ext_authz to a native server, ES256",
-        ext_authz(parts.authorizer),
-        "es256-new",
-        false,
-    );
+    for (name, label, input) in [
+        (
+            "ext_authz-new",
+            "ext_authz to a native server, new ES256",
+            "es256-new",
+        ),
+        (
+            "ext_authz-again",
+            "ext_authz, ES256 again, cached there",
+            "es256-again",
+        ),
+        ("ext_authz-keys", "ext_authz, 1,000 API keys", "keys-1000"),
+    ] {
+        peer(name, label, ext_authz(parts.authorizer), input, false);
+    }
 
     // One VM for all, as for the listeners of one gateway; the last has one of its own, since what a host allows
     // is part of the VM.

@@ -122,7 +122,7 @@ impl Stand {
         let address = self.envoy.address_of(lane.name)?;
         let requests = self.inputs.path(lane.input);
         let mut serving = vec![self.envoy.pid()];
-        if lane.name == "ext_authz" {
+        if lane.name.starts_with("ext_authz") {
             serving.push(self.authorizer.pid());
         }
         load::turn(address, &requests, begin, lasting, lane.refuses, &serving)

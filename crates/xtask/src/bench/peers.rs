@@ -11,10 +11,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
-use super::inputs::{PAIRS, pair};
+use super::inputs::{PAIRS, api_key, pair};
 use super::lanes::Lane;
 use super::policies;
 use crate::envoy::{Envoy, Options};
+use crate::module;
 use crate::process::{Server, bound_to_us};
 use crate::token_endpoint::Scripted;
 
@@ -22,6 +23,9 @@ use crate::token_endpoint::Scripted;
 const PATIENCE: Duration = Duration::from_secs(180);
 /// The life of the pairs' tokens: longer than any run.
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+/// API keys that the external authorization server knows.
+const KEYS: usize = 1_000;
 
 /// The external authorization server.
 pub struct Authorizer {
@@ -50,7 +54,10 @@ impl Authorizer {
             .stdout(Stdio::piped());
         let mut server = Server::start(command)?;
         let mut input = server.stdin().context("the authorization server's input")?;
-        input.write_all(point.as_bytes())?;
+        writeln!(input, "{point}")?;
+        for number in 0..KEYS {
+            writeln!(input, "{}", module::hash(api_key(number).as_bytes()))?;
+        }
         drop(input);
         let output = server
             .stdout()
