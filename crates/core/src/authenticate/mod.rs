@@ -6,6 +6,7 @@ mod combine;
 mod identity;
 mod jwt;
 mod token_claims;
+mod verified;
 
 pub use api_key::ApiKeyAuthenticator;
 pub use client_credentials::{ClientCredentials, PairSource, exchanged, with_body};
@@ -13,6 +14,7 @@ pub use combine::authenticate;
 pub use identity::{ClientFacts, Identity};
 pub use jwt::JwtAuthenticator;
 pub use token_claims::TokenClaims;
+pub use verified::{Proof, VerifiedToken, VerifiedTokens};
 
 use crate::http::Refusal;
 use crate::reply::{Challenge, Reason, Scheme};
