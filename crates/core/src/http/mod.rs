@@ -7,4 +7,4 @@ mod verdict;
 
 pub use headers::{Headers, MAX_HEADERS};
 pub use request::{Request, normalise_host};
-pub use verdict::{Forward, Refusal, Reply, Verdict};
+pub use verdict::{Forward, Refusal, Reply, Response, Verdict};
