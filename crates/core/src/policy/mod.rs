@@ -22,7 +22,7 @@ use crate::http::Headers;
 use crate::keys::RemoteKeys;
 use crate::reply::ErrorFormat;
 use crate::route::Router;
-use crate::tokens::Exchange;
+use crate::tokens::{Exchange, Signing};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -38,6 +38,8 @@ pub struct Policy {
     pub authenticators: Vec<Authenticator>,
     /// All token endpoints; others name them by index.
     pub exchanges: Vec<Exchange>,
+    /// All tokens that are signed here; others name them by index.
+    pub signings: Vec<Signing>,
     /// All fetched key sets; others name them by index.
     pub remotes: Vec<RemoteKeys>,
     /// Which rule a request meets.
