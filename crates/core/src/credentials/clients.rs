@@ -1,6 +1,6 @@
 //! The embedded store of clients and their API keys.
 
-use crate::jose::{KeySet, PrivateKey};
+use crate::jose::{Algorithm, KeySet, PrivateKey};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -99,6 +99,12 @@ impl Clients {
     pub fn find(&self, id: &str) -> Option<(ClientIndex, &Client)> {
         let index = *self.by_id.get(id)?;
         Some((index, self.get(index)?))
+    }
+
+    /// A client that has a public key for this algorithm.
+    pub fn with_public_key_for(&self, algorithm: Algorithm) -> Option<ClientIndex> {
+        let fits = |client: &Client| client.public_keys.iter().any(|key| key.fits(algorithm));
+        self.clients.iter().position(fits).map(ClientIndex)
     }
 
     /// The key that was presented.

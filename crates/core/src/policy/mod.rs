@@ -20,6 +20,7 @@ use crate::credentials::{Clients, Kept, Places};
 use crate::expression::{Expression, VariableSet};
 use crate::http::Headers;
 use crate::keys::RemoteKeys;
+use crate::publish::Publication;
 use crate::reply::ErrorFormat;
 use crate::route::Router;
 use crate::tokens::{Exchange, Signing};
@@ -75,6 +76,8 @@ impl Policy {
 pub struct Rule {
     /// Who may call.
     pub authenticate: Authenticate,
+    /// The keys that are answered here, where the rule publishes some.
+    pub publish: Option<Publication>,
     /// What the caller must be allowed.
     pub authorize: Authorize,
     /// What the upstream gets.
@@ -123,6 +126,8 @@ pub enum Authorization {
     Remove,
     /// The gateway's own token from the exchange of this index.
     Inject(usize),
+    /// A token that is signed here, by its index.
+    Sign(usize),
 }
 
 /// A header's value for the upstream.

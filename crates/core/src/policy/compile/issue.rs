@@ -1,9 +1,8 @@
-//! `issue` and `publish_keys`: checked in full, so that a policy's mistakes are all told, and
-//! refused, since this version doesn't issue tokens yet.
+//! `issue`: checked in full, so that a policy's mistakes are all told, and refused, since this
+//! version doesn't issue tokens yet.
 
 use super::{Compiler, TokenKind};
 use crate::expression::Place;
-use crate::jose::Family;
 use crate::policy::document::{OneOrMany, Path};
 use crate::policy::raw;
 
@@ -86,24 +85,6 @@ impl Compiler<'_> {
             self.expression(reply, Place::IssueReply, &path.key("reply"));
         }
         self.not_yet(path, "issue");
-    }
-
-    pub(super) fn publish_keys(&mut self, names: &OneOrMany<String>, path: &Path) {
-        self.nonempty(Some(names), path);
-        for (index, name) in names.0.iter().enumerate() {
-            let place = path.index(index);
-            let Some(TokenKind::Sign(index)) = self.signed_token(name, &place) else {
-                continue;
-            };
-            let signing = self.signings.get(index);
-            if signing.is_some_and(|signing| signing.algorithm.family() == Family::Hmac) {
-                self.problem(
-                    &place,
-                    "this token is signed with a secret, which can't be published",
-                );
-            }
-        }
-        self.not_yet(path, "publish_keys");
     }
 
     /// A token by its name, which must be signed here.

@@ -7,6 +7,7 @@ mod clients;
 mod errors;
 mod issue;
 mod names;
+mod publish;
 mod rules;
 mod signings;
 mod tokens;
@@ -23,6 +24,7 @@ use crate::keys::RemoteKeys;
 use crate::route::Router;
 use crate::tokens::{Exchange, Signing};
 use broken::Broken;
+use publish::Endpoints;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,6 +98,7 @@ struct Compiler<'n> {
     reserved: BTreeSet<String>,
     needs_source: bool,
     limits: usize,
+    endpoints: Endpoints,
 }
 
 impl<'n> Compiler<'n> {
@@ -117,6 +120,7 @@ impl<'n> Compiler<'n> {
             reserved: BTreeSet::new(),
             needs_source: false,
             limits: 0,
+            endpoints: Endpoints::default(),
         }
     }
 
