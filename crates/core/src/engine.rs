@@ -12,7 +12,7 @@ use crate::keys::RemoteSets;
 use crate::lookup::Lookups;
 use crate::policy::Policy;
 use crate::reply::Reason;
-use crate::tokens::{Slots, Tokens};
+use crate::tokens::{Signer, Slots, Tokens};
 use futures_channel::oneshot;
 use futures_executor::{LocalPool, LocalSpawner};
 use futures_util::FutureExt;
@@ -43,6 +43,7 @@ pub struct Gateway<H> {
     /// The policy.
     pub policy: Policy,
     pub(crate) tokens: Tokens,
+    pub(crate) signer: Signer,
     pub(crate) keys: RemoteSets,
     pub(crate) lookups: Lookups,
     calls: RefCell<Calls>,
@@ -98,6 +99,7 @@ impl<H: Host + 'static> Engine<H> {
             keys: RemoteSets::new(policy.remotes.len()),
             lookups: Lookups::default(),
             tokens: Tokens::default(),
+            signer: Signer::new(&host),
             calls: RefCell::default(),
             timers: RefCell::default(),
             decided: RefCell::default(),

@@ -7,8 +7,10 @@ use crate::reply::{Challenge, EXCHANGE_LIMITED, RATE_LIMITED, Reason};
 pub enum Verdict {
     /// It goes on to the upstream.
     Forward(Forward),
-    /// It is answered here.
+    /// It is refused.
     Refuse(Reply),
+    /// It is answered here, with what it asks for.
+    Answer(Response),
 }
 
 /// How a request's head changes on its way to the upstream.
@@ -20,7 +22,27 @@ pub struct Forward {
     pub set: Vec<(String, Vec<u8>)>,
 }
 
-/// An answer given by the gateway.
+/// An answer of the gateway's own that is no refusal: a token, or keys.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The HTTP status: 200, or 304 for what the caller has already.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+    /// What was answered, for the operator's eyes: `token` or `keys`.
+    pub what: &'static str,
+}
+
+/// A body may hold a token, so it isn't shown.
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Response({} {})", self.status, self.what)
+    }
+}
+
+/// A refusal as the caller gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The HTTP status.

@@ -381,6 +381,7 @@ pub fn short(verdict: &Verdict) -> String {
                 .unwrap_or_default();
             format!("{} {}{wait}", reply.status, reply.reason.name())
         }
+        Verdict::Answer(response) => format!("{} {}", response.status, response.what),
     }
 }
 
@@ -392,7 +393,7 @@ pub fn header<'r>(reply: &'r Reply, name: &str) -> Option<&'r str> {
 /// The challenges of a refusal, in order.
 pub fn challenges(verdict: &Verdict) -> Vec<String> {
     match verdict {
-        Verdict::Forward(_) => Vec::new(),
+        Verdict::Forward(_) | Verdict::Answer(_) => Vec::new(),
         Verdict::Refuse(reply) => reply
             .headers
             .iter()
@@ -405,7 +406,7 @@ pub fn challenges(verdict: &Verdict) -> Vec<String> {
 pub fn forward(verdict: &Verdict) -> &Forward {
     match verdict {
         Verdict::Forward(forward) => forward,
-        Verdict::Refuse(_) => panic!("refused: {}", short(verdict)),
+        Verdict::Refuse(_) | Verdict::Answer(_) => panic!("not forwarded: {}", short(verdict)),
     }
 }
 
