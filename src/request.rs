@@ -151,7 +151,7 @@ fn edit(forward: &Forward) -> Result<(), Refused> {
     for name in &forward.remove {
         hostcalls::remove_header(HeaderMap::Request, name)?;
     }
-    for (name, value) in &forward.set {
+    for (name, value) in forward.to_set() {
         hostcalls::set_request_header(name.as_bytes(), value)?;
     }
     Ok(())

@@ -35,6 +35,8 @@ pub struct Context<'d, H> {
     pub request: &'d Request,
     /// Its target.
     pub target: &'d Target,
+    /// The rule that the request meets, by its index.
+    pub rule: usize,
     /// Names and values of the path variables.
     pub variables: &'d [(String, String)],
     /// The time of the decision since the epoch.
@@ -213,6 +215,7 @@ fn attempt<H: Host + 'static>(
         gateway,
         request,
         target: &target,
+        rule: index,
         variables: &variables,
         now: gateway.host.now(),
         answers,

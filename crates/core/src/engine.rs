@@ -5,6 +5,7 @@
 //! a [`Engine::turn`], and verdicts come back under the request's id. Time comes from the
 //! host alone, so a test can turn the clock.
 
+use crate::authenticate::VerifiedTokens;
 use crate::decide::{Plan, decide};
 use crate::host::{Answer, Call, Host};
 use crate::http::{Refusal, Request, Verdict};
@@ -43,6 +44,7 @@ pub struct Gateway<H> {
     /// The policy.
     pub policy: Policy,
     pub(crate) tokens: Tokens,
+    pub(crate) verified: VerifiedTokens,
     pub(crate) signer: Signer,
     pub(crate) keys: RemoteSets,
     pub(crate) lookups: Lookups,
@@ -99,6 +101,7 @@ impl<H: Host + 'static> Engine<H> {
             keys: RemoteSets::new(policy.remotes.len()),
             lookups: Lookups::default(),
             tokens: Tokens::default(),
+            verified: VerifiedTokens::default(),
             signer: Signer::new(&host),
             calls: RefCell::default(),
             timers: RefCell::default(),

@@ -1,7 +1,7 @@
 //! The head that the upstream gets: without what a caller must not say, with what the gateway
 //! says of the caller.
 
-use crate::authenticate::{Identity, Stop, exchanged, with_body};
+use crate::authenticate::{Identity, MadeHeaders, Stop, exchanged, with_body};
 use crate::decide::Context;
 use crate::engine::Gateway;
 use crate::expression::Scope;
@@ -52,18 +52,39 @@ pub fn forward<H: Host + 'static>(
         .identity
         .iter()
         .filter(|_| rule.authenticate != Authenticate::Public);
-    add_headers(
-        identity,
-        scope,
-        identity_headers.chain(&rule.upstream.headers),
-        &mut forward,
-    )?;
+    let headers = identity_headers.chain(&rule.upstream.headers);
+    match identity
+        .made
+        .as_ref()
+        .filter(|_| rule.headers_tell_identity_alone)
+    {
+        Some(made) => forward.ready = Some(ready_headers(context, made, identity, scope, headers)?),
+        None => forward.set.extend(headers_of(identity, scope, headers)?),
+    }
     // What is set replaces every header of its name, so it needs no removing.
-    let Forward { remove, set } = &mut forward;
-    remove.retain(|name| !set.iter().any(|(other, _)| name == other.as_bytes()));
+    let mut remove = std::mem::take(&mut forward.remove);
+    remove.retain(|name| !forward.to_set().any(|(other, _)| name == other.as_bytes()));
     remove.sort_unstable();
     remove.dedup();
+    forward.remove = remove;
     Ok(forward)
+}
+
+/// Headers as they were made for an earlier request of the same caller, else as they are made
+/// now.
+fn ready_headers<'r, H>(
+    context: &Context<'_, H>,
+    made: &MadeHeaders,
+    identity: &Identity,
+    scope: &Scope,
+    headers: impl Iterator<Item = &'r (String, HeaderValue)>,
+) -> Result<Rc<[(String, Vec<u8>)]>, Refusal> {
+    if let Some(ready) = made.get(context.rule) {
+        return Ok(ready);
+    }
+    let ready = headers_of(identity, scope, headers)?.into();
+    made.put(context.rule, &ready);
+    Ok(ready)
 }
 
 /// A head without the credentials that this policy reads.
@@ -112,12 +133,13 @@ fn set_path(forward: &mut Forward, path: &str, query: Option<&[u8]>) {
     forward.set.push((":path".to_owned(), target));
 }
 
-fn add_headers<'r>(
+/// Headers that tell of the caller; of several with one name the last holds.
+fn headers_of<'r>(
     identity: &Identity,
     scope: &Scope,
     headers: impl Iterator<Item = &'r (String, HeaderValue)>,
-    forward: &mut Forward,
-) -> Result<(), Refusal> {
+) -> Result<Vec<(String, Vec<u8>)>, Refusal> {
+    let mut made = Vec::<(String, Vec<u8>)>::new();
     for (name, value) in headers {
         let text = match value {
             HeaderValue::ClientId => identity.client.as_ref().map(|client| client.id.to_string()),
@@ -140,10 +162,10 @@ fn add_headers<'r>(
         if text.trim() != text {
             continue;
         }
-        forward.set.retain(|(other, _)| other != name);
-        forward.set.push((name.clone(), text.into_bytes()));
+        made.retain(|(other, _)| other != name);
+        made.push((name.clone(), text.into_bytes()));
     }
-    Ok(())
+    Ok(made)
 }
 
 /// The gateway's own token for the upstream. That there is none is no fault of the caller's.

@@ -90,7 +90,7 @@ impl<'r> Report<'r> {
         for name in &forward.remove {
             text += &format!("  - {}\n", shown(name));
         }
-        for (name, value) in &forward.set {
+        for (name, value) in forward.to_set() {
             text += &format!("  + {name}: {}\n", shown(value));
         }
         text += "the upstream sees\n";
@@ -130,7 +130,7 @@ impl<'r> Report<'r> {
                 "verdict": "forward",
                 "upstream": {
                     "remove": forward.remove.iter().map(|name| String::from_utf8_lossy(name)).collect::<Value>(),
-                    "set": forward.set.iter().map(|(name, value)| json!([name, String::from_utf8_lossy(value)])).collect::<Value>(),
+                    "set": forward.to_set().map(|(name, value)| json!([name, String::from_utf8_lossy(value)])).collect::<Value>(),
                     "headers": seen(self.request, forward).into_iter().map(|(name, value)| json!([name, value])).collect::<Value>(),
                 },
             }),
@@ -226,11 +226,11 @@ fn seen(request: &Request, forward: &Forward) -> Vec<(String, String)> {
     let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let goes = |name: &[u8]| {
         !forward.remove.iter().any(|removed| removed == name)
-            && !forward.set.iter().any(|(set, _)| set.as_bytes() == name)
+            && !forward.to_set().any(|(set, _)| set.as_bytes() == name)
     };
     let kept = request.headers.iter().filter(|(name, _)| goes(name));
     let kept = kept.map(|(name, value)| (shown(name), shown(value)));
-    let set = forward.set.iter();
+    let set = forward.to_set();
     kept.chain(set.map(|(name, value)| (name.clone(), shown(value))))
         .collect()
 }

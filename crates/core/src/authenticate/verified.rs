@@ -11,6 +11,7 @@
 //! is what S3-FIFO's small queue is for, at the price of one more verification.
 
 use super::{Identity, TokenClaims};
+use crate::jose::Key;
 use schnellru::{Limiter, LruMap};
 use std::cell::RefCell;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -39,6 +40,15 @@ pub struct Proof {
 }
 
 impl Proof {
+    /// The proof by a key, of the fetched set of this index and generation if of any.
+    pub fn by(key: &Key, remote: Option<(usize, u64)>) -> Proof {
+        Proof {
+            remote,
+            not_before: key.not_before(),
+            expires: key.expires(),
+        }
+    }
+
     /// Whether the key still counts at `now` as far as its own span goes.
     pub fn is_live(&self, now: Duration) -> bool {
         self.not_before.is_none_or(|begin| begin <= now) && self.expires.is_none_or(|end| now < end)

@@ -1,5 +1,7 @@
 //! What is to become of a request.
 
+use std::rc::Rc;
+
 use crate::reply::{Challenge, EXCHANGE_LIMITED, RATE_LIMITED, Reason};
 
 /// What is to become of a request.
@@ -20,6 +22,17 @@ pub struct Forward {
     pub remove: Vec<Vec<u8>>,
     /// Headers to set, replacing all of that name. `:path` may be among them.
     pub set: Vec<(String, Vec<u8>)>,
+    /// More of them, which were made for an earlier request of the same caller.
+    pub ready: Option<Rc<[(String, Vec<u8>)]>>,
+}
+
+impl Forward {
+    /// All headers to set.
+    pub fn to_set(&self) -> impl Iterator<Item = &(String, Vec<u8>)> {
+        self.set
+            .iter()
+            .chain(self.ready.iter().flat_map(|ready| ready.iter()))
+    }
 }
 
 /// An answer of the gateway's own that is no refusal: a token, or keys.

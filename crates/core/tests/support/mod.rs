@@ -48,6 +48,8 @@ pub struct World {
     /// worker's thread wrote in between.
     pub past: RefCell<Option<(usize, Board)>>,
     pub events: RefCell<Vec<Event>>,
+    /// How often a signature was to be checked that hosts can check.
+    pub checks: Cell<usize>,
     pub log: RefCell<Vec<(Level, String)>>,
     calls: RefCell<Vec<Pending>>,
     made: Cell<usize>,
@@ -81,6 +83,7 @@ pub struct FakeHost {
 
 impl HostVerifier for FakeHost {
     fn verify_signature(&self, _: &str, _: &[u8], _: &[u8], _: &[u8]) -> Option<bool> {
+        self.world.checks.set(self.world.checks.get() + 1);
         None
     }
 }
@@ -164,6 +167,7 @@ impl World {
             reachable: Cell::new(true),
             past: RefCell::default(),
             events: RefCell::default(),
+            checks: Cell::new(0),
             log: RefCell::default(),
             calls: RefCell::default(),
             made: Cell::new(0),
@@ -423,7 +427,7 @@ pub fn upstream(request: &Request, verdict: &Verdict) -> Vec<(String, String)> {
     for name in &forward.remove {
         pairs.retain(|(other, _)| !other.as_bytes().eq_ignore_ascii_case(name));
     }
-    for (name, value) in &forward.set {
+    for (name, value) in forward.to_set() {
         pairs.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
         pairs.push((name.clone(), text(value)));
     }

@@ -116,6 +116,11 @@ impl Key {
         self.kid.as_deref()
     }
 
+    /// From when on the key may be used, since 1970.
+    pub fn not_before(&self) -> Option<Duration> {
+        self.not_before
+    }
+
     /// From when on the key may not be used, since 1970.
     pub fn expires(&self) -> Option<Duration> {
         self.expires
