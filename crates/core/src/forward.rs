@@ -6,7 +6,7 @@ use crate::decide::Context;
 use crate::engine::Gateway;
 use crate::expression::Scope;
 use crate::host::Host;
-use crate::http::{Forward, Refusal, Request};
+use crate::http::{Forward, ReadyHeaders, Refusal, Request};
 use crate::policy::{Authenticate, Authorization, HeaderValue, Rule};
 use crate::reply::Reason;
 use crate::route::Target;
@@ -78,7 +78,7 @@ fn ready_headers<'r, H>(
     identity: &Identity,
     scope: &Scope,
     headers: impl Iterator<Item = &'r (String, HeaderValue)>,
-) -> Result<Rc<[(String, Vec<u8>)]>, Refusal> {
+) -> Result<ReadyHeaders, Refusal> {
     if let Some(ready) = made.get(context.rule) {
         return Ok(ready);
     }

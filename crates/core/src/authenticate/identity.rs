@@ -3,6 +3,7 @@
 use super::TokenClaims;
 use crate::credentials::Client;
 use crate::expression::{Scope, Value, Variable, VariableSet};
+use crate::http::ReadyHeaders;
 use crate::tokens::Held;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -33,21 +34,21 @@ pub struct Identity {
 
 /// The headers that were made of an identity, by the rule's index.
 #[derive(Default)]
-pub struct MadeHeaders(RefCell<Vec<(usize, Rc<[(String, Vec<u8>)]>)>>);
+pub struct MadeHeaders(RefCell<Vec<(usize, ReadyHeaders)>>);
 
 /// How many rules' headers are kept for one identity: few callers use more of them.
 const MAX_MADE: usize = 8;
 
 impl MadeHeaders {
     /// Those of a rule.
-    pub fn get(&self, rule: usize) -> Option<Rc<[(String, Vec<u8>)]>> {
+    pub fn get(&self, rule: usize) -> Option<ReadyHeaders> {
         let made = self.0.borrow();
         let found = made.iter().find(|(other, _)| *other == rule);
         found.map(|(_, headers)| headers.clone())
     }
 
     /// Keeps those of a rule, if there is room.
-    pub fn put(&self, rule: usize, headers: &Rc<[(String, Vec<u8>)]>) {
+    pub fn put(&self, rule: usize, headers: &ReadyHeaders) {
         let mut made = self.0.borrow_mut();
         if made.len() < MAX_MADE {
             made.push((rule, headers.clone()));

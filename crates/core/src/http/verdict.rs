@@ -15,6 +15,9 @@ pub enum Verdict {
     Answer(Response),
 }
 
+/// Names and values of headers that several requests share.
+pub type ReadyHeaders = Rc<[(String, Vec<u8>)]>;
+
 /// How a request's head changes on its way to the upstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Forward {
@@ -23,7 +26,7 @@ pub struct Forward {
     /// Headers to set, replacing all of that name. `:path` may be among them.
     pub set: Vec<(String, Vec<u8>)>,
     /// More of them, which were made for an earlier request of the same caller.
-    pub ready: Option<Rc<[(String, Vec<u8>)]>>,
+    pub ready: Option<ReadyHeaders>,
 }
 
 impl Forward {
