@@ -43,10 +43,6 @@ const SIGNED: [Algorithm; 9] = [
     Algorithm::EdDsa,
 ];
 
-fn claims(value: Value) -> serde_json::Map<String, Value> {
-    value.as_object().unwrap().clone()
-}
-
 #[test]
 fn another_implementation_signs_the_same_and_verifies_it() {
     for algorithm in SIGNED {
@@ -55,7 +51,7 @@ fn another_implementation_signs_the_same_and_verifies_it() {
             .sign_compact(
                 algorithm,
                 "at+jwt",
-                &claims(json!({"sub": "a", "exp": 4_000_000_000_u64})),
+                &json!({"sub": "a", "exp": 4_000_000_000_u64}),
             )
             .unwrap();
         let (text, signature) = token.rsplit_once('.').unwrap();
@@ -298,26 +294,12 @@ fn what_cannot_sign_is_refused() {
         ),
         (without(&ec, "d"), "is a public key"),
         (
-            changed(&rsa, "p", rsa["q"].clone()),
+            changed(&rsa, "d", rsa["n"].clone()),
             "don't belong together",
         ),
-        (
-            changed(&rsa, "dp", rsa["dq"].clone()),
-            "don't belong together",
-        ),
-        (
-            changed(&rsa, "dq", rsa["dp"].clone()),
-            "don't belong together",
-        ),
-        (
-            changed(&rsa, "qi", rsa["dp"].clone()),
-            "don't belong together",
-        ),
+        (changed(&rsa, "d", rsa["p"].clone()), "too short"),
+        (changed(&rsa, "d", json!("AAAA")), "too short"),
         (changed(&rsa, "e", json!("AQAD")), "don't belong together"),
-        (changed(&rsa, "p", json!("AQ")), "don't belong together"),
-        (changed(&rsa, "p", json!("Ag")), "don't belong together"),
-        (changed(&rsa, "oth", json!([])), "two primes"),
-        (without(&rsa, "qi"), "`qi` is missing"),
         (pem(include_str!("pem/p256.pub.pem")), "no private key"),
         (pem(include_str!("pem/p256.encrypted.pem")), "encrypted"),
         (pem(include_str!("pem/p521.pem")), "P-521 can't sign here"),
