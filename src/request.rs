@@ -5,7 +5,7 @@ use crate::hostcalls::{self, HeaderMap, Refused};
 use crate::root::Shared;
 use doorward_core::engine::{Decision, Engine};
 use doorward_core::host::Level;
-use doorward_core::http::{Forward, Headers, Reply, Request, Verdict};
+use doorward_core::http::{Forward, Headers, Reply, Request, Response, Verdict};
 use doorward_core::tokens::Injected;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
@@ -161,7 +161,8 @@ pub fn apply(verdict: &Verdict) -> Stage {
                 refuse_unread(503, "internal")
             }
         },
-        Verdict::Refuse(reply) => answer(reply),
+        Verdict::Refuse(reply) => refuse(reply),
+        Verdict::Answer(response) => answer(response),
     }
 }
 
@@ -169,13 +170,23 @@ fn edit(forward: &Forward) -> Result<(), Refused> {
     for name in &forward.remove {
         hostcalls::remove_header(HeaderMap::Request, name)?;
     }
-    for (name, value) in &forward.set {
+    for (name, value) in forward.to_set() {
         hostcalls::set_request_header(name.as_bytes(), value)?;
     }
     Ok(())
 }
 
-fn answer(reply: &Reply) -> Stage {
+fn answer(response: &Response) -> Stage {
+    answered(hostcalls::send_local_response(
+        response.status,
+        &format!("doorward_answered{{{}}}", response.what),
+        &response.headers,
+        response.body.as_bytes(),
+        None,
+    ))
+}
+
+fn refuse(reply: &Reply) -> Stage {
     let details = details(reply.reason.name());
     let sent = hostcalls::send_local_response(
         reply.status,

@@ -36,6 +36,8 @@ pub struct Context<'d, H> {
     pub request: &'d Request,
     /// Its target.
     pub target: &'d Target,
+    /// The rule that the request meets, by its index.
+    pub rule: usize,
     /// Names and values of the path variables.
     pub variables: &'d [(String, String)],
     /// The time of the decision since the epoch.
@@ -227,6 +229,7 @@ fn attempt<H: Host + 'static>(
         gateway,
         request,
         target: &target,
+        rule: index,
         variables: &variables,
         now: gateway.host.now(),
         answers,
@@ -236,7 +239,7 @@ fn attempt<H: Host + 'static>(
         false => judge(&context, rule),
     };
     match judged {
-        Ok(forward) => Ok(allow(gateway, forward)),
+        Ok(verdict) => Ok(verdict),
         Err(Stop::Refuse(refusal)) if rule.shadow => {
             Ok(shadow(gateway, request, &target, rule, index, &refusal))
         }
@@ -249,30 +252,27 @@ fn attempt<H: Host + 'static>(
 
 /// The head of a CORS preflight, which carries no credentials by its nature (Fetch standard):
 /// what looks like some goes no further.
-fn preflight_head<H: Host>(context: &Context<'_, H>, rule: &Rule) -> Result<Forward, Stop> {
-    context.gateway.host.trace(Step::Preflight);
+fn preflight_head<H: Host>(context: &Context<'_, H>, rule: &Rule) -> Result<Verdict, Stop> {
+    let gateway = context.gateway;
+    gateway.host.trace(Step::Preflight);
     admit(context, rule)?;
-    Ok(without_credentials(
-        context.gateway,
-        context.request,
-        context.target,
-        rule,
-    ))
+    let forward = without_credentials(gateway, context.request, context.target, rule);
+    Ok(allow(gateway, forward))
 }
 
 /// What a rule says about a request that it matches.
-fn judge<H: Host + 'static>(context: &Context<'_, H>, rule: &Rule) -> Result<Forward, Stop> {
+fn judge<H: Host + 'static>(context: &Context<'_, H>, rule: &Rule) -> Result<Verdict, Stop> {
     admit(context, rule)?;
     // Built once for all of the rule's expressions, and not at all where there is none.
     let mut scope = Scope::new();
     variables::of_request(context, rule.uses, &mut scope);
-    let forward = judge_caller(context, rule, &mut scope);
-    if let (Some(limit), Err(Stop::Refuse(refusal))) = (&rule.limit, &forward)
+    let judged = judge_caller(context, rule, &mut scope);
+    if let (Some(limit), Err(Stop::Refuse(refusal))) = (&rule.limit, &judged)
         && refusal.is_callers_fault()
     {
         limit.failed(context, &scope);
     }
-    forward
+    judged
 }
 
 /// Judges the caller's address.
@@ -288,7 +288,7 @@ fn judge_caller<H: Host + 'static>(
     context: &Context<'_, H>,
     rule: &Rule,
     scope: &mut Scope,
-) -> Result<Forward, Stop> {
+) -> Result<Verdict, Stop> {
     let limit = rule.limit.as_ref();
     if let Some(limit) = limit.filter(|limit| !limit.needs_client()) {
         count(context, limit, scope)?;
@@ -299,7 +299,13 @@ fn judge_caller<H: Host + 'static>(
         count(context, limit, scope)?;
     }
     rule.authorize.check(context, &identity, scope)?;
-    forward(context, rule, &identity, scope)
+    if let Some(publication) = &rule.publish {
+        context.gateway.host.count(Event::Answered);
+        let response = publication.respond(context.request, context.now);
+        return Ok(Verdict::Answer(response));
+    }
+    let forward = forward(context, rule, &identity, scope)?;
+    Ok(allow(context.gateway, forward))
 }
 
 fn count<H: Host>(context: &Context<'_, H>, limit: &Limit, scope: &Scope) -> Result<(), Refusal> {

@@ -5,6 +5,7 @@
 //! a [`Engine::turn`], and verdicts come back under the request's id. Time comes from the
 //! host alone, so a test can turn the clock.
 
+use crate::authenticate::VerifiedTokens;
 use crate::budget::{CallBudget, Endpoint, Waiters};
 use crate::decide::{Plan, decide};
 use crate::host::{Answer, Call, Host};
@@ -13,7 +14,7 @@ use crate::keys::RemoteSets;
 use crate::lookup::Lookups;
 use crate::policy::Policy;
 use crate::reply::Reason;
-use crate::tokens::{Injected, Slots, Tokens};
+use crate::tokens::{Injected, Signer, Slots, Tokens};
 use futures_channel::oneshot;
 use futures_executor::{LocalPool, LocalSpawner};
 use futures_util::FutureExt;
@@ -42,6 +43,8 @@ pub struct Gateway<H> {
     /// The policy.
     pub policy: Policy,
     pub(crate) tokens: Tokens,
+    pub(crate) verified: VerifiedTokens,
+    pub(crate) signer: Signer,
     pub(crate) keys: RemoteSets,
     pub(crate) lookups: Lookups,
     calls: RefCell<Calls>,
@@ -125,6 +128,8 @@ impl<H: Host + 'static> Engine<H> {
             keys: RemoteSets::new(policy.remotes.len()),
             lookups: Lookups::default(),
             tokens: Tokens::default(),
+            verified: VerifiedTokens::default(),
+            signer: Signer::new(&host),
             calls: RefCell::new(Calls {
                 queued: VecDeque::new(),
                 pending: BTreeMap::new(),

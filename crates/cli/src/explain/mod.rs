@@ -115,7 +115,7 @@ impl Explain {
         }
         let verdict = verdict.ok_or("no request was made")?;
         let code = match verdict {
-            Verdict::Forward(_) => ExitCode::SUCCESS,
+            Verdict::Forward(_) | Verdict::Answer(_) => ExitCode::SUCCESS,
             Verdict::Refuse(_) => ExitCode::from(1),
         };
         let gateway = engine.gateway();

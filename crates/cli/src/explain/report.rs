@@ -3,7 +3,7 @@
 use super::host::{Called, Story, Told};
 use super::names::Names;
 use super::words;
-use doorward_core::http::{Forward, Reply, Request, Verdict};
+use doorward_core::http::{Forward, Reply, Request, Response, Verdict};
 use doorward_core::policy::Policy;
 use serde_json::{Map, Value, json};
 
@@ -73,6 +73,7 @@ impl<'r> Report<'r> {
         text + &match self.verdict {
             Verdict::Forward(forward) => self.forwarded(forward),
             Verdict::Refuse(reply) => refused(reply),
+            Verdict::Answer(response) => answered(response),
         }
     }
 
@@ -89,7 +90,7 @@ impl<'r> Report<'r> {
         for name in &forward.remove {
             text += &format!("  - {}\n", shown(name));
         }
-        for (name, value) in &forward.set {
+        for (name, value) in forward.to_set() {
             text += &format!("  + {name}: {}\n", shown(value));
         }
         text += "the upstream sees\n";
@@ -129,7 +130,7 @@ impl<'r> Report<'r> {
                 "verdict": "forward",
                 "upstream": {
                     "remove": forward.remove.iter().map(|name| String::from_utf8_lossy(name)).collect::<Value>(),
-                    "set": forward.set.iter().map(|(name, value)| json!([name, String::from_utf8_lossy(value)])).collect::<Value>(),
+                    "set": forward.to_set().map(|(name, value)| json!([name, String::from_utf8_lossy(value)])).collect::<Value>(),
                     "headers": seen(self.request, forward).into_iter().map(|(name, value)| json!([name, value])).collect::<Value>(),
                 },
             }),
@@ -143,6 +144,15 @@ impl<'r> Report<'r> {
                     "headers": reply.headers,
                     "body": reply.body,
                     "grpc_status": reply.grpc_status,
+                },
+            }),
+            Verdict::Answer(response) => json!({
+                "verdict": "answer",
+                "answers": response.what,
+                "answer": {
+                    "status": response.status,
+                    "headers": response.headers,
+                    "body": response.body,
                 },
             }),
         };
@@ -192,10 +202,23 @@ fn refused(reply: &Reply) -> String {
     if let Some(status) = reply.grpc_status {
         text += &format!("  grpc-status: {status}\n");
     }
-    for (name, value) in &reply.headers {
+    text + &shown(&reply.headers, &reply.body)
+}
+
+fn answered(response: &Response) -> String {
+    let text = format!(
+        "answered with {}, by the gateway itself: {}\n",
+        response.status, response.what
+    );
+    text + &shown(&response.headers, &response.body)
+}
+
+fn shown(headers: &[(String, String)], body: &str) -> String {
+    let mut text = String::new();
+    for (name, value) in headers {
         text += &format!("  {name}: {value}\n");
     }
-    text + &format!("  {}\n", reply.body.replace('\n', "\n  "))
+    text + &format!("  {}\n", body.replace('\n', "\n  "))
 }
 
 /// The request's head after the edits.
@@ -203,11 +226,11 @@ fn seen(request: &Request, forward: &Forward) -> Vec<(String, String)> {
     let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let goes = |name: &[u8]| {
         !forward.remove.iter().any(|removed| removed == name)
-            && !forward.set.iter().any(|(set, _)| set.as_bytes() == name)
+            && !forward.to_set().any(|(set, _)| set.as_bytes() == name)
     };
     let kept = request.headers.iter().filter(|(name, _)| goes(name));
     let kept = kept.map(|(name, value)| (shown(name), shown(value)));
-    let set = forward.set.iter();
+    let set = forward.to_set();
     kept.chain(set.map(|(name, value)| (name.clone(), shown(value))))
         .collect()
 }

@@ -274,7 +274,7 @@ fn verified<'d, H: Host + 'static>(
     if let Some(claims) = known {
         return Ok((jwt, claims));
     }
-    let claims = jwt.verified_claims(context, authenticator, &held.token)?;
+    let (claims, _) = jwt.verified_claims(context, authenticator, &held.token)?;
     if let Some(generations) = jwt.generations(context) {
         held.remember(Verified {
             authenticator: verify,

@@ -2,17 +2,21 @@
 
 mod api_key;
 mod client_credentials;
+mod client_keys;
 mod combine;
 mod identity;
 mod jwt;
 mod token_claims;
+mod verified;
 
 pub use api_key::ApiKeyAuthenticator;
 pub use client_credentials::{ClientCredentials, PairSource, exchanged, with_body};
+pub use client_keys::ClientKeys;
 pub use combine::authenticate;
-pub use identity::{ClientFacts, Identity};
+pub use identity::{ClientFacts, Identity, MadeHeaders};
 pub use jwt::JwtAuthenticator;
 pub use token_claims::TokenClaims;
+pub use verified::{Proof, VerifiedToken, VerifiedTokens};
 
 use crate::budget::Endpoint;
 use crate::http::Refusal;

@@ -9,4 +9,4 @@ mod verdict;
 pub use headers::{Headers, MAX_HEADERS};
 pub use names::HeaderNames;
 pub use request::{Request, normalise_host};
-pub use verdict::{Forward, Refusal, Reply, Verdict};
+pub use verdict::{Forward, ReadyHeaders, Refusal, Reply, Response, Verdict};

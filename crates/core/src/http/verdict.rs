@@ -1,5 +1,7 @@
 //! What is to become of a request.
 
+use std::rc::Rc;
+
 use crate::reply::{Challenge, EXCHANGE_LIMITED, RATE_LIMITED, Reason};
 use crate::tokens::Injected;
 
@@ -8,9 +10,14 @@ use crate::tokens::Injected;
 pub enum Verdict {
     /// It goes on to the upstream.
     Forward(Forward),
-    /// It is answered here.
+    /// It is refused.
     Refuse(Reply),
+    /// It is answered here, with what it asks for.
+    Answer(Response),
 }
+
+/// Names and values of headers that several requests share.
+pub type ReadyHeaders = Rc<[(String, Vec<u8>)]>;
 
 /// How a request's head changes on its way to the upstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,9 +28,40 @@ pub struct Forward {
     pub set: Vec<(String, Vec<u8>)>,
     /// Which obtained token is among them: an upstream that answers 401 refuses it.
     pub injected: Option<Injected>,
+    /// More of them, which were made for an earlier request of the same caller.
+    pub ready: Option<ReadyHeaders>,
 }
 
-/// An answer given by the gateway.
+impl Forward {
+    /// All headers to set.
+    pub fn to_set(&self) -> impl Iterator<Item = &(String, Vec<u8>)> {
+        self.set
+            .iter()
+            .chain(self.ready.iter().flat_map(|ready| ready.iter()))
+    }
+}
+
+/// An answer of the gateway's own that is no refusal: a token, or keys.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The HTTP status: 200, or 304 for what the caller has already.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+    /// What was answered, for the operator's eyes: `token` or `keys`.
+    pub what: &'static str,
+}
+
+/// A body may hold a token, so it isn't shown.
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Response({} {})", self.status, self.what)
+    }
+}
+
+/// A refusal as the caller gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The HTTP status.

@@ -46,7 +46,7 @@ pub use algorithm::{Algorithm, Family, Hash, UnknownAlgorithm};
 pub use claims::{Claims, MAX_NUMERIC_DATE};
 pub use compact::{Compact, DEFAULT_MAX_TOKEN_LEN, MAX_HEADER_MEMBERS, MAX_SIGNATURE_LEN};
 pub use error::{KeyError, TokenError};
-pub use key::Key;
+pub use key::{Key, PrivateKey};
 pub use keyset::{KeySet, Limits, MAX_CANDIDATES, SkippedKey};
 pub use rules::ClaimRules;
 pub use verify::{HostVerifier, NoHost, verify, verify_signature};

@@ -25,6 +25,11 @@ const WAIT: Duration = Duration::from_millis(50);
 impl<H: Host + 'static> Gateway<H> {
     /// A set as it is now.
     pub fn keys(&self, remote: usize) -> KeysState {
+        self.keys_at(remote, self.host.now())
+    }
+
+    /// A set as it is at `now`, for whoever knows the time already: asking the proxy costs.
+    pub fn keys_at(&self, remote: usize, now: Duration) -> KeysState {
         let Some(state) = self.keys.0.get(remote) else {
             return KeysState {
                 set: None,
@@ -32,7 +37,7 @@ impl<H: Host + 'static> Gateway<H> {
             };
         };
         let state = state.borrow();
-        let stale = self.host.now() > state.fetched_at.saturating_add(MAX_STALE);
+        let stale = now > state.fetched_at.saturating_add(MAX_STALE);
         KeysState {
             set: state.set.clone().filter(|_| !stale),
             generation: state.generation,

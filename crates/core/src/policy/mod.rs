@@ -20,9 +20,10 @@ use crate::credentials::{Clients, Kept, Places};
 use crate::expression::{Expression, VariableSet};
 use crate::http::{HeaderNames, Headers};
 use crate::keys::RemoteKeys;
+use crate::publish::Publication;
 use crate::reply::ErrorFormat;
 use crate::route::Router;
-use crate::tokens::Exchange;
+use crate::tokens::{Exchange, Signing};
 use std::rc::Rc;
 
 /// A policy that was checked and compiled.
@@ -37,6 +38,8 @@ pub struct Policy {
     pub authenticators: Vec<Authenticator>,
     /// All token endpoints; others name them by index.
     pub exchanges: Vec<Exchange>,
+    /// All tokens that are signed here; others name them by index.
+    pub signings: Vec<Signing>,
     /// All fetched key sets; others name them by index.
     pub remotes: Vec<RemoteKeys>,
     /// Which rule a request meets.
@@ -72,6 +75,8 @@ impl Policy {
 pub struct Rule {
     /// Who may call.
     pub authenticate: Authenticate,
+    /// The keys that are answered here, where the rule publishes some.
+    pub publish: Option<Publication>,
     /// What the caller must be allowed.
     pub authorize: Authorize,
     /// What the upstream gets.
@@ -82,6 +87,9 @@ pub struct Rule {
     pub limit: Option<Limit>,
     /// Whether refusals are only counted.
     pub shadow: bool,
+    /// Whether all its headers for the upstream are the same for the same caller, whatever the
+    /// request.
+    pub headers_tell_identity_alone: bool,
     /// What the rule's expressions use, so that it is built once and only where needed.
     pub uses: VariableSet,
 }
@@ -120,6 +128,8 @@ pub enum Authorization {
     Remove,
     /// The gateway's own token from the exchange of this index.
     Inject(usize),
+    /// A token that is signed here, by its index.
+    Sign(usize),
 }
 
 /// A header's value for the upstream.

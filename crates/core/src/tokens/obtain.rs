@@ -6,7 +6,7 @@ use super::slots::{Failure, Slots, whole_millis};
 use super::{Breaker, Exchange, Held, Pair, SlotKey};
 use crate::budget::Endpoint;
 use crate::engine::Gateway;
-use crate::host::{Answer, Host, Level};
+use crate::host::{Answer, Call, Host, Level};
 use crate::observe::Event;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
@@ -118,32 +118,45 @@ impl<H: Host + 'static> Gateway<H> {
         outcome
     }
 
-    /// Asks until there is an answer that another try would not change.
+    /// Asks, if the breaker lets it. A failure is one that no retry mended: an endpoint that
+    /// fails now and then is not one to be left alone.
     async fn ask_endpoint(
         &self,
         exchange: usize,
         settings: &Exchange,
         pair: &Pair,
     ) -> Result<Obtained, ExchangeFailure> {
-        let Ok(mut call) = settings.call(pair) else {
-            let name = &settings.name;
-            self.host.log(
-                Level::Error,
-                &format!("tokens.{name}: the request to the token endpoint could not be evaluated"),
-            );
-            return Err(ExchangeFailure::Unavailable(None));
+        let entered = self.with_breaker(exchange, |breaker, now| {
+            breaker.enter(&settings.breaker, now)
+        });
+        let Some(entry) = entered else {
+            return Err(ExchangeFailure::Open);
         };
+        let (outcome, failed) = self.try_endpoint(exchange, settings, pair).await;
+        self.with_breaker(exchange, |breaker, now| {
+            breaker.leave(&settings.breaker, now, entry, failed);
+        });
+        outcome
+    }
+
+    /// Asks until there is an answer that another try would not change. Also tells whether the
+    /// endpoint failed; `None` where it was not asked.
+    async fn try_endpoint(
+        &self,
+        exchange: usize,
+        settings: &Exchange,
+        pair: &Pair,
+    ) -> (Result<Obtained, ExchangeFailure>, Option<bool>) {
         let end = self.host.now().saturating_add(settings.trying_time());
+        let mut timeout = settings.timeout;
         let mut attempt = 1;
         loop {
-            let entered = self.with_breaker(exchange, |breaker, now| {
-                breaker.enter(&settings.breaker, now)
-            });
-            let Some(entry) = entered else {
-                return Err(ExchangeFailure::Open);
+            let Some(mut call) = self.exchange_call(settings, pair) else {
+                return (Err(ExchangeFailure::Unavailable(None)), None);
             };
+            call.timeout = timeout;
             self.host.count(Event::ExchangeCalled);
-            let answer = self.call(Endpoint::Exchange(exchange), call.clone()).await;
+            let answer = self.call(Endpoint::Exchange(exchange), call).await;
             let outcome = reply::read(settings, &answer, self.host.now());
             // Whatever it says about a request, it is there: strangers whose pairs it dislikes
             // must not make it look broken to everybody else, nor be asked about again.
@@ -152,27 +165,41 @@ impl<H: Host + 'static> Gateway<H> {
                 Answer::Failed | Answer::Unreachable | Answer::TimedOut => Some(true),
                 Answer::NotSent => None,
             };
-            self.with_breaker(exchange, |breaker, now| {
-                breaker.leave(&settings.breaker, now, entry, failed);
-            });
             if outcome.is_ok() || failed != Some(true) || !self.host.resumes_others() {
-                return outcome;
+                return (outcome, failed);
             }
             // What says when to come again isn't asked before.
             if let Err(ExchangeFailure::Unavailable(Some(_))) = outcome {
-                return outcome;
+                return (outcome, failed);
             }
             let mut random = [0; 2];
             self.host.random(&mut random);
             let wait = settings.retry.wait(attempt, u16::from_le_bytes(random));
             let left = end.saturating_sub(self.host.now().saturating_add(wait));
             if attempt >= settings.retry.attempts || left.is_zero() {
-                return outcome;
+                return (outcome, failed);
             }
             self.sleep(wait).await;
-            call.timeout = settings.timeout.min(left);
+            timeout = settings.timeout.min(left);
             attempt += 1;
         }
+    }
+
+    /// The call for one try, which has an assertion of its own where one proves the client: an
+    /// endpoint takes each only once.
+    fn exchange_call(&self, settings: &Exchange, pair: &Pair) -> Option<Call> {
+        let assertion = settings.assertion.as_ref();
+        let assertion = assertion.map(|own| self.sign_assertion(own, &pair.id));
+        let assertion = assertion.transpose().ok()?;
+        let call = settings.call(pair, assertion.as_deref()).ok();
+        if call.is_none() {
+            let name = &settings.name;
+            self.host.log(
+                Level::Error,
+                &format!("tokens.{name}: the request to the token endpoint could not be evaluated"),
+            );
+        }
+        call
     }
 
     pub(super) fn with_breaker<T>(

@@ -57,6 +57,8 @@ pub struct World {
     messages: RefCell<BTreeSet<usize>>,
     /// The workers that can be woken.
     awake: Cell<usize>,
+    /// How often a signature was to be checked that hosts can check.
+    pub checks: Cell<usize>,
     pub log: RefCell<Vec<(Level, String)>>,
     calls: RefCell<Vec<Pending>>,
     made: Cell<usize>,
@@ -90,6 +92,7 @@ pub struct FakeHost {
 
 impl HostVerifier for FakeHost {
     fn verify_signature(&self, _: &str, _: &[u8], _: &[u8], _: &[u8]) -> Option<bool> {
+        self.world.checks.set(self.world.checks.get() + 1);
         None
     }
 }
@@ -193,6 +196,7 @@ impl World {
             resumes: Cell::new(true),
             messages: RefCell::default(),
             awake: Cell::new(0),
+            checks: Cell::new(0),
             log: RefCell::default(),
             calls: RefCell::default(),
             made: Cell::new(0),
@@ -432,6 +436,7 @@ pub fn short(verdict: &Verdict) -> String {
                 .unwrap_or_default();
             format!("{} {}{wait}", reply.status, reply.reason.name())
         }
+        Verdict::Answer(response) => format!("{} {}", response.status, response.what),
     }
 }
 
@@ -443,7 +448,7 @@ pub fn header<'r>(reply: &'r Reply, name: &str) -> Option<&'r str> {
 /// The challenges of a refusal, in order.
 pub fn challenges(verdict: &Verdict) -> Vec<String> {
     match verdict {
-        Verdict::Forward(_) => Vec::new(),
+        Verdict::Forward(_) | Verdict::Answer(_) => Vec::new(),
         Verdict::Refuse(reply) => reply
             .headers
             .iter()
@@ -456,7 +461,7 @@ pub fn challenges(verdict: &Verdict) -> Vec<String> {
 pub fn forward(verdict: &Verdict) -> &Forward {
     match verdict {
         Verdict::Forward(forward) => forward,
-        Verdict::Refuse(_) => panic!("refused: {}", short(verdict)),
+        Verdict::Refuse(_) | Verdict::Answer(_) => panic!("not forwarded: {}", short(verdict)),
     }
 }
 
@@ -473,7 +478,7 @@ pub fn upstream(request: &Request, verdict: &Verdict) -> Vec<(String, String)> {
     for name in &forward.remove {
         pairs.retain(|(other, _)| !other.as_bytes().eq_ignore_ascii_case(name));
     }
-    for (name, value) in &forward.set {
+    for (name, value) in forward.to_set() {
         pairs.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
         pairs.push((name.clone(), text(value)));
     }

@@ -1,9 +1,8 @@
-//! `sign`, `issue` and `publish_keys`: checked in full, so that a policy's mistakes are all
-//! told, and refused, since this version doesn't issue tokens yet.
+//! `issue`: checked in full, so that a policy's mistakes are all told, and refused, since this
+//! version doesn't issue tokens yet.
 
 use super::{Compiler, TokenKind};
 use crate::expression::Place;
-use crate::jose::{Algorithm, Family};
 use crate::policy::document::{OneOrMany, Path};
 use crate::policy::raw;
 
@@ -14,83 +13,6 @@ impl Compiler<'_> {
             path,
             format!("\"{what}\" is part of the policy language, but this version of Doorward doesn't do it yet"),
         );
-    }
-
-    pub(super) fn sign(&mut self, raw: raw::Sign, path: &Path) -> TokenKind {
-        let algorithm = self.algorithm(&raw.algorithm, &path.key("algorithm"));
-        let symmetric = algorithm.is_some_and(|algorithm| algorithm.family() == Family::Hmac);
-        if raw.keys.0.is_empty() {
-            self.problem(&path.key("keys"), "give at least one key to sign with");
-        }
-        for (index, key) in raw.keys.0.iter().enumerate() {
-            let place = path.key("keys").index(index);
-            self.sign_key(key, &place);
-            let secret = key.secret.is_some() || key.client_secret == Some(true);
-            if algorithm.is_some() && secret != symmetric {
-                self.problem(
-                    &place,
-                    "a secret signs with HS256, HS384 or HS512, and a private key with the others",
-                );
-            }
-        }
-        if raw.lifetime.0.is_zero() {
-            self.problem(
-                &path.key("lifetime"),
-                "a token that is never good opens nothing",
-            );
-        }
-        for (key, text) in [("issuer", &raw.issuer)] {
-            if text.as_ref().is_some_and(String::is_empty) {
-                self.problem(&path.key(key), "an empty text says nothing; leave it out");
-            }
-        }
-        self.nonempty(raw.audience.as_ref(), &path.key("audience"));
-        if let Some(claims) = &raw.claims {
-            self.expression(claims, Place::SignClaims, &path.key("claims"));
-        }
-        self.not_yet(path, "sign");
-        TokenKind::Sign { symmetric }
-    }
-
-    fn sign_key(&mut self, raw: &raw::SignKey, path: &Path) {
-        let given = [
-            ("pem", raw.pem.is_some()),
-            ("jwk", raw.jwk.is_some()),
-            ("secret", raw.secret.is_some()),
-            ("client_secret", raw.client_secret.is_some()),
-        ];
-        self.exactly_one(path, &given);
-        if raw.client_secret.is_some() && raw.kid.is_some() {
-            self.problem(
-                &path.key("kid"),
-                "every client has a secret of its own: there is no one kid",
-            );
-        }
-        if let Some(secret) = &raw.secret {
-            self.secret_bytes(secret, &path.key("secret"));
-        }
-        self.check_span(raw.not_before, raw.expires, path);
-    }
-
-    pub(super) fn own_assertion(&mut self, raw: &raw::OwnAssertion, path: &Path) {
-        let algorithm = self.algorithm(&raw.algorithm, &path.key("algorithm"));
-        if algorithm.is_some_and(|algorithm| algorithm.family() == Family::Hmac) {
-            self.problem(
-                &path.key("algorithm"),
-                "private_key_jwt signs with a private key; ES256 is usual",
-            );
-        }
-        self.sign_key(&raw.key, &path.key("key"));
-        if raw.kid.is_some() && raw.key.kid.is_some() {
-            self.problem(&path.key("kid"), "the key has a kid already; give it once");
-        }
-        self.nonempty(raw.audience.as_ref(), &path.key("audience"));
-        if raw.lifetime.is_some_and(|lifetime| lifetime.0.is_zero()) {
-            self.problem(
-                &path.key("lifetime"),
-                "an assertion needs some time; 5m is the default",
-            );
-        }
     }
 
     pub(super) fn issue(&mut self, raw: raw::Issue, path: &Path) {
@@ -165,20 +87,6 @@ impl Compiler<'_> {
         self.not_yet(path, "issue");
     }
 
-    pub(super) fn publish_keys(&mut self, names: &OneOrMany<String>, path: &Path) {
-        self.nonempty(Some(names), path);
-        for (index, name) in names.0.iter().enumerate() {
-            let place = path.index(index);
-            if self.signed_token(name, &place) == Some(TokenKind::Sign { symmetric: true }) {
-                self.problem(
-                    &place,
-                    "this token is signed with a secret, which can't be published",
-                );
-            }
-        }
-        self.not_yet(path, "publish_keys");
-    }
-
     /// A token by its name, which must be signed here.
     pub(super) fn signed_token(&mut self, name: &str, path: &Path) -> Option<TokenKind> {
         let kind = self.token(name, path)?;
@@ -191,12 +99,7 @@ impl Compiler<'_> {
         Some(kind)
     }
 
-    fn algorithm(&mut self, name: &str, path: &Path) -> Option<Algorithm> {
-        let one = OneOrMany(vec![name.to_owned()]);
-        self.algorithms(&one, path).first().copied()
-    }
-
-    fn nonempty(&mut self, list: Option<&OneOrMany<String>>, path: &Path) {
+    pub(super) fn nonempty(&mut self, list: Option<&OneOrMany<String>>, path: &Path) {
         if list.is_some_and(|list| list.0.is_empty()) {
             self.problem(path, "an empty list says nothing; leave it out");
         }
