@@ -9,6 +9,7 @@ mod issue;
 mod names;
 mod rules;
 mod signings;
+mod token_endpoint;
 mod tokens;
 
 pub use names::{Url, url as absolute_url};
