@@ -320,6 +320,11 @@ fn judge_caller<H: Host + 'static>(
         count(context, limit, scope)?;
     }
     rule.authorize.check(context, &identity, scope)?;
+    if let Some(publication) = &rule.publish {
+        context.gateway.host.count(Event::Answered);
+        let response = publication.respond(context.request, context.now);
+        return Ok(Verdict::Answer(response));
+    }
     let forward = forward(context, rule, &identity, scope)?;
     Ok(allow(context.gateway, forward))
 }

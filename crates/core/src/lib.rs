@@ -20,6 +20,7 @@ pub mod keys;
 pub mod lookup;
 pub mod observe;
 pub mod policy;
+pub mod publish;
 pub mod reply;
 pub mod route;
 pub mod tokens;

@@ -2,6 +2,7 @@
 
 mod api_key;
 mod client_credentials;
+mod client_keys;
 mod combine;
 mod identity;
 mod jwt;
@@ -9,6 +10,7 @@ mod token_claims;
 
 pub use api_key::ApiKeyAuthenticator;
 pub use client_credentials::{ClientCredentials, PairSource, exchanged, with_body};
+pub use client_keys::ClientKeys;
 pub use combine::authenticate;
 pub use identity::{ClientFacts, Identity};
 pub use jwt::JwtAuthenticator;

@@ -98,16 +98,16 @@ impl Clients {
         self.clients.get(index.0)
     }
 
-    /// A client that has a public key for this algorithm.
-    pub fn with_public_key_for(&self, algorithm: Algorithm) -> Option<ClientIndex> {
-        let fits = |client: &Client| client.public_keys.iter().any(|key| key.fits(algorithm));
-        self.clients.iter().position(fits).map(ClientIndex)
-    }
-
     /// The client of this id.
     pub fn find(&self, id: &str) -> Option<(ClientIndex, &Client)> {
         let index = *self.by_id.get(id)?;
         Some((index, self.get(index)?))
+    }
+
+    /// A client that has a public key for this algorithm.
+    pub fn with_public_key_for(&self, algorithm: Algorithm) -> Option<ClientIndex> {
+        let fits = |client: &Client| client.public_keys.iter().any(|key| key.fits(algorithm));
+        self.clients.iter().position(fits).map(ClientIndex)
     }
 
     /// The key that was presented.

@@ -21,6 +21,7 @@ use crate::expression::{Expression, VariableSet};
 use crate::http::Headers;
 use crate::issue::{ClientAuth, Issue};
 use crate::keys::RemoteKeys;
+use crate::publish::Publication;
 use crate::reply::ErrorFormat;
 use crate::route::Router;
 use crate::tokens::{Exchange, Signing};
@@ -78,6 +79,8 @@ pub struct Rule {
     pub authenticate: Authenticate,
     /// The token endpoint that is answered here, where the rule is one.
     pub issue: Option<Issue>,
+    /// The keys that are answered here, where the rule publishes some.
+    pub publish: Option<Publication>,
     /// What the caller must be allowed.
     pub authorize: Authorize,
     /// What the upstream gets.
@@ -134,6 +137,8 @@ pub enum Authorization {
     Remove,
     /// The gateway's own token from the exchange of this index.
     Inject(usize),
+    /// A token that is signed here, by its index.
+    Sign(usize),
 }
 
 /// A header's value for the upstream.

@@ -116,6 +116,11 @@ impl Key {
         self.kid.as_deref()
     }
 
+    /// From when on the key may not be used, since 1970.
+    pub fn expires(&self) -> Option<Duration> {
+        self.expires
+    }
+
     /// The only algorithm that the key is for, where it is bound to one.
     pub fn algorithm(&self) -> Option<Algorithm> {
         self.algorithm

@@ -7,9 +7,9 @@ mod clients;
 mod errors;
 mod issue;
 mod names;
+mod publish;
 mod rules;
 mod signings;
-mod token_endpoint;
 mod tokens;
 
 pub use names::{Url, url as absolute_url};
@@ -24,6 +24,7 @@ use crate::keys::RemoteKeys;
 use crate::route::Router;
 use crate::tokens::{Exchange, Signing};
 use broken::Broken;
+use publish::Endpoints;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,6 +98,7 @@ struct Compiler<'n> {
     reserved: BTreeSet<String>,
     needs_source: bool,
     limits: usize,
+    endpoints: Endpoints,
 }
 
 impl<'n> Compiler<'n> {
@@ -118,6 +120,7 @@ impl<'n> Compiler<'n> {
             reserved: BTreeSet::new(),
             needs_source: false,
             limits: 0,
+            endpoints: Endpoints::default(),
         }
     }
 

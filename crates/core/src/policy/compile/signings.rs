@@ -2,6 +2,7 @@
 
 use super::clients::since_epoch;
 use super::{Compiler, TokenKind};
+use crate::authenticate::ClientKeys;
 use crate::expression::Place;
 use crate::jose::{Algorithm, Family, Key, KeyError, PrivateKey};
 use crate::policy::document::{OneOrMany, Path};
@@ -217,6 +218,22 @@ impl Compiler<'_> {
             Err(error) => self.problem(path, error.to_string()),
         }
         Vec::new()
+    }
+
+    /// Each client's own keys, chosen by what an unproven token says.
+    pub(super) fn client_keys(
+        &mut self,
+        raw: raw::ClientKeys,
+        algorithms: &[Algorithm],
+        path: &Path,
+    ) -> Option<ClientKeys> {
+        let client = self.expression(&raw.client, Place::JwtKeysClient, path)?;
+        let secrets = algorithms.iter().copied();
+        let secrets = secrets.filter(|algorithm| algorithm.family() == Family::Hmac);
+        if let Some(shortest) = secrets.min_by_key(|algorithm| algorithm.hash().size()) {
+            self.demand_values(shortest);
+        }
+        ClientKeys::new(client, algorithms, &self.clients).ok()
     }
 
     /// What proves the gateway to a token endpoint (RFC 7523 §2.2).

@@ -122,3 +122,27 @@ pub struct CallersAssertion {
     #[cfg_attr(feature = "schema", schemars(with = "Option<JtiName>"))]
     pub jti: Option<String>,
 }
+
+/// What a metadata document tells of a token endpoint.
+#[derive(Debug)]
+pub struct Issuer {
+    /// The token that is issued.
+    pub token: String,
+    /// How clients prove themselves.
+    pub client_auth: String,
+    /// The algorithms of their assertions.
+    pub algorithms: Vec<String>,
+}
+
+impl Issue {
+    /// What a metadata document tells of it.
+    pub fn issuer(&self) -> Issuer {
+        let assertion = self.assertion.as_ref();
+        let algorithms = assertion.and_then(|assertion| assertion.algorithms.as_ref());
+        Issuer {
+            token: self.token.clone(),
+            client_auth: self.client_auth.clone(),
+            algorithms: algorithms.map_or_else(|| vec!["ES256".to_owned()], |list| list.0.clone()),
+        }
+    }
+}
