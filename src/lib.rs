@@ -4,6 +4,7 @@
 //! - `root`: one policy's life in one VM: configuration, ticks, answers to calls, and the
 //!   requests that wait for them.
 //! - `request`: one HTTP request: its head in, a verdict out.
+//! - `bodies`: whether the proxy shows the bodies that are waited for.
 //! - `host`: the core's [`doorward_core::host::Host`] over this proxy.
 //! - `wake`: how root contexts wake themselves and each other.
 //! - `envoy`: what Envoy does for a filter beyond the ABI.
@@ -16,6 +17,7 @@
     reason = "the SDK's macro writes an exported function without any"
 )]
 
+mod bodies;
 mod envoy;
 mod host;
 mod hostcalls;

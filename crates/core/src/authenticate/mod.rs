@@ -46,6 +46,8 @@ pub enum Stop {
 /// Something that only a callout can tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Need {
+    /// The request's whole body. It is asked for before anything else.
+    Body,
     /// A key set that was never fetched, by its index in the policy.
     Keys(usize),
     /// A key set anew, since a token names a key (its `kid`, empty for none) that isn't in it.
@@ -57,12 +59,13 @@ pub enum Need {
 }
 
 impl Need {
-    /// The server that is asked.
-    pub fn endpoint(&self) -> Endpoint {
+    /// The server that is asked; none for what the caller sends.
+    pub fn endpoint(&self) -> Option<Endpoint> {
         match self {
-            Need::Keys(remote) | Need::FreshKeys(remote, _) => Endpoint::Keys(*remote),
-            Need::Token(exchange, _) => Endpoint::Exchange(*exchange),
-            Need::Lookup(authenticator, _) => Endpoint::Lookup(*authenticator),
+            Need::Keys(remote) | Need::FreshKeys(remote, _) => Some(Endpoint::Keys(*remote)),
+            Need::Token(exchange, _) => Some(Endpoint::Exchange(*exchange)),
+            Need::Lookup(authenticator, _) => Some(Endpoint::Lookup(*authenticator)),
+            Need::Body => None,
         }
     }
 }

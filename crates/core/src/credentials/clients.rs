@@ -1,5 +1,6 @@
 //! The embedded store of clients and their API keys.
 
+use super::SecretDigest;
 use crate::jose::{Algorithm, KeySet, PrivateKey};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -24,6 +25,8 @@ pub struct Client {
     pub enabled: bool,
     /// Free values for expressions: a JSON object.
     pub metadata: Rc<Value>,
+    /// Secrets, any of which proves it at a token endpoint.
+    pub secrets: Vec<SecretDigest>,
     /// Keys that prove its assertions.
     pub public_keys: KeySet,
     /// Those of its secrets that tokens can be signed with, in the policy's order.
@@ -149,6 +152,7 @@ mod tests {
             scopes: Rc::new([]),
             enabled: true,
             metadata: Rc::new(Value::Null),
+            secrets: Vec::new(),
             public_keys: KeySet::default(),
             signing_secrets: Vec::new(),
         }

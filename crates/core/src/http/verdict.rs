@@ -89,6 +89,28 @@ pub struct Refusal {
     pub note: Option<String>,
     /// How to authenticate instead; said with a 401.
     pub challenges: Vec<Challenge>,
+    /// Every bad field of a malformed body.
+    pub detail: Vec<BadField>,
+}
+
+/// A part of a body that isn't what it must be. Nothing of the body itself is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadField {
+    /// Where the policy says that it stands: a JSON pointer (RFC 6901); empty for the whole
+    /// body.
+    pub path: String,
+    /// What is wrong, as the rest of a sentence that begins with the field's name.
+    pub message: &'static str,
+}
+
+impl BadField {
+    /// A bad field.
+    pub fn new(path: &str, message: &'static str) -> BadField {
+        BadField {
+            path: path.to_owned(),
+            message,
+        }
+    }
 }
 
 impl Refusal {
@@ -100,6 +122,7 @@ impl Refusal {
             scopes: Vec::new(),
             note: None,
             challenges: Vec::new(),
+            detail: Vec::new(),
         }
     }
 
@@ -113,6 +136,15 @@ impl Refusal {
     pub fn noting(self, note: String) -> Refusal {
         Refusal {
             note: Some(note),
+            ..self
+        }
+    }
+
+    /// The same; where it is no fault of the caller's, another try makes sense in a moment.
+    pub fn in_a_moment(self) -> Refusal {
+        let passes = self.reason.public().status == 503 && self.retry_after.is_none();
+        Refusal {
+            retry_after: if passes { Some(1) } else { self.retry_after },
             ..self
         }
     }

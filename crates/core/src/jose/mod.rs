@@ -34,7 +34,7 @@ mod algorithm;
 mod claims;
 mod compact;
 mod error;
-mod json;
+pub(crate) mod json;
 mod key;
 mod keyset;
 mod rules;

@@ -19,6 +19,7 @@ use crate::authorize::{Authorize, Limit};
 use crate::credentials::{Clients, Kept, Places};
 use crate::expression::{Expression, VariableSet};
 use crate::http::{HeaderNames, Headers};
+use crate::issue::{ClientAuth, Issue};
 use crate::keys::RemoteKeys;
 use crate::publish::Publication;
 use crate::reply::ErrorFormat;
@@ -75,6 +76,8 @@ impl Policy {
 pub struct Rule {
     /// Who may call.
     pub authenticate: Authenticate,
+    /// The token endpoint that is answered here, where the rule is one.
+    pub issue: Option<Issue>,
     /// The keys that are answered here, where the rule publishes some.
     pub publish: Option<Publication>,
     /// What the caller must be allowed.
@@ -92,6 +95,14 @@ pub struct Rule {
     pub headers_tell_identity_alone: bool,
     /// What the rule's expressions use, so that it is built once and only where needed.
     pub uses: VariableSet,
+}
+
+impl Rule {
+    /// Whether clients prove themselves by assertions here.
+    pub fn takes_assertions(&self) -> bool {
+        let auth = self.issue.as_ref().map(|issue| &issue.client_auth);
+        matches!(auth, Some(ClientAuth::Assertion(_)))
+    }
 }
 
 /// Who may call: authenticators by index.

@@ -13,6 +13,7 @@
 )]
 
 pub mod exchange;
+pub mod issue;
 pub mod jwt;
 
 use doorward_core::engine::{Decision, Engine};
@@ -230,6 +231,7 @@ pub struct Proxy {
     verdicts: RefCell<BTreeMap<Ticket, Verdict>>,
     /// Verdicts that had to be waited for, in the order in which they came.
     pub resumed: RefCell<Vec<Ticket>>,
+    bodies: RefCell<BTreeSet<Ticket>>,
     requests: Cell<u32>,
 }
 
@@ -246,6 +248,7 @@ impl Proxy {
             workers,
             verdicts: RefCell::default(),
             resumed: RefCell::default(),
+            bodies: RefCell::default(),
             requests: Cell::new(0),
         }
     }
@@ -255,11 +258,53 @@ impl Proxy {
         let id = self.requests.get();
         self.requests.set(id + 1);
         let ticket = Ticket { worker, id };
-        if let Decision::Now(verdict) = self.workers[worker].decide(id, request) {
-            self.verdicts.borrow_mut().insert(ticket, verdict);
+        match self.workers[worker].decide(id, request) {
+            Decision::Now(verdict) => {
+                self.verdicts.borrow_mut().insert(ticket, verdict);
+            }
+            Decision::Later => {}
+            Decision::NeedsBody => {
+                self.bodies.borrow_mut().insert(ticket);
+            }
         }
         self.turn(worker);
         ticket
+    }
+
+    /// Puts a request with a body to a worker, and runs it as far as it goes. The body is only
+    /// looked at where the decision asks for it.
+    pub fn send(&self, worker: usize, request: Request, body: &[u8]) -> Ticket {
+        let ticket = self.ask(worker, request);
+        if self.awaits_body(ticket) {
+            self.body(ticket, body);
+        }
+        ticket
+    }
+
+    /// Whether the body of this request is awaited.
+    pub fn awaits_body(&self, ticket: Ticket) -> bool {
+        self.bodies.borrow().contains(&ticket)
+    }
+
+    /// Hands over the whole body of a request.
+    pub fn body(&self, ticket: Ticket, body: &[u8]) {
+        assert!(
+            self.bodies.borrow_mut().remove(&ticket),
+            "no body is awaited"
+        );
+        let decision = self.workers[ticket.worker].body_whole(ticket.id, body.to_vec());
+        if let Decision::Now(verdict) = decision {
+            self.verdicts.borrow_mut().insert(ticket, verdict);
+        }
+        self.turn(ticket.worker);
+    }
+
+    /// Tells how much of a body has come.
+    pub fn body_so_far(&self, ticket: Ticket, size: usize) {
+        if let Some(verdict) = self.workers[ticket.worker].body_so_far(ticket.id, size) {
+            self.bodies.borrow_mut().remove(&ticket);
+            self.verdicts.borrow_mut().insert(ticket, verdict);
+        }
     }
 
     /// The verdict on a request, if one stands.

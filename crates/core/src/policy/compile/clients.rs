@@ -1,7 +1,7 @@
 //! `clients`.
 
 use super::{Compiler, names};
-use crate::credentials::{ApiKey, Client, ClientIndex};
+use crate::credentials::{ApiKey, Client, ClientIndex, SecretDigest, digest};
 use crate::jose::{Key, KeySet, PrivateKey};
 use crate::policy::document::{Path, Timestamp};
 use crate::policy::raw;
@@ -30,9 +30,10 @@ impl Compiler<'_> {
                 serde_json::Value::Null
             }
         };
-        for (index, secret) in raw.secrets.0.iter().enumerate() {
-            self.secret(secret, &path.key("secrets").index(index));
-        }
+        let secrets = raw.secrets.0.iter().enumerate();
+        let secrets = secrets
+            .filter_map(|(index, secret)| self.secret(secret, &path.key("secrets").index(index)))
+            .collect();
         let signing_secrets = self.signing_secrets(&raw.secrets.0, &path.key("secrets"));
         let keys = raw.public_keys.0.iter().enumerate();
         let keys = keys
@@ -46,6 +47,7 @@ impl Compiler<'_> {
             scopes: scopes.clone(),
             enabled: raw.enabled.unwrap_or(true),
             metadata: Rc::new(metadata),
+            secrets,
             public_keys: KeySet::from_keys(keys),
             signing_secrets,
         };
@@ -65,20 +67,36 @@ impl Compiler<'_> {
         }
     }
 
-    /// Secrets serve token endpoints and HS256 signatures; they are checked wherever they
-    /// stand.
-    fn secret(&mut self, secret: &raw::ClientSecret, path: &Path) {
+    fn secret(&mut self, secret: &raw::ClientSecret, path: &Path) -> Option<SecretDigest> {
         let given = [
             ("sha256", secret.sha256.is_some()),
             ("value", secret.value.is_some()),
         ];
-        if self.exactly_one(path, &given)
-            && let Some(digest) = &secret.sha256
-            && names::sha256(digest).is_none()
-        {
-            self.digest_problem(&path.key("sha256"));
-        }
+        let one = self.exactly_one(path, &given);
         self.check_span(secret.not_before, secret.expires, path);
+        let sha256 = match (&secret.sha256, &secret.value) {
+            _ if !one => return None,
+            (Some(sha256), _) => names::sha256(sha256).or_else(|| {
+                self.digest_problem(&path.key("sha256"));
+                None
+            }),
+            (None, value) => value
+                .as_ref()
+                .map(|value| digest(value.expose().as_bytes())),
+        };
+        if secret
+            .value
+            .as_ref()
+            .is_some_and(|value| value.expose().is_empty())
+        {
+            self.problem(&path.key("value"), "an empty secret proves nobody");
+        }
+        Some(SecretDigest {
+            sha256: sha256?,
+            not_before: secret.not_before.map(since_epoch),
+            expires: secret.expires.map(since_epoch),
+            revoked: secret.revoked.unwrap_or(false),
+        })
     }
 
     /// Those of a client's secrets that can sign. What is too short for a key is no problem until
