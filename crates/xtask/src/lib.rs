@@ -3,7 +3,7 @@
 //! Chores: [`module`] builds the filter, [`envoy::binary`] fetches Envoy, [`demo`] shows both at work.
 //!
 //! Harness: an [`envoy::Envoy`] between a [`client::Client`] and an [`upstream::Echo`], beside it a real OAuth server
-//! ([`idp::OidcProvider`]) or one that misbehaves on command ([`token_endpoint::Scripted`]); [`jwt`] mints tokens, and so does [`pyjwt`], with a library that clients use.
+//! ([`idp::OidcProvider`]) or one that misbehaves on command ([`token_endpoint::Scripted`]), and a database of clients ([`registry::Registry`]); [`jwt`] mints tokens, and so does [`pyjwt`], with a library that clients use.
 //! All of it blocks, is bounded in time, listens on 127.0.0.1 on ports that the system chooses, and ends with the
 //! process. None of it may be called from async code.
 
@@ -18,6 +18,7 @@ mod npm;
 pub mod paths;
 pub mod process;
 pub mod pyjwt;
+pub mod registry;
 pub mod server;
 pub mod token_endpoint;
 pub mod upstream;
