@@ -30,4 +30,5 @@ mod outage;
 mod policy_errors;
 mod policy_forms;
 mod real_parts;
+mod scenario_one;
 mod upstream_view;
