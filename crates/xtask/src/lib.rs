@@ -1,6 +1,7 @@
 //! Doorward's chores, and the harness its end-to-end tests stand on.
 //!
-//! Chores: [`module`] builds the filter, [`envoy::binary`] fetches Envoy, [`demo`] shows both at work.
+//! Chores: [`module`] builds the filter, [`envoy::binary`] fetches Envoy, [`demo`] shows both at work,
+//! [`soak`] leaves them at it for long.
 //!
 //! Harness: an [`envoy::Envoy`] between a [`client::Client`] and an [`upstream::Echo`], beside it a real OAuth server
 //! ([`idp::OidcProvider`]) or one that misbehaves on command ([`token_endpoint::Scripted`]), and a database of clients ([`registry::Registry`]); [`jwt`] mints tokens, and so does [`pyjwt`], with a library that clients use.
@@ -20,5 +21,6 @@ pub mod process;
 pub mod pyjwt;
 pub mod registry;
 pub mod server;
+pub mod soak;
 pub mod token_endpoint;
 pub mod upstream;

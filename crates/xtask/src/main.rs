@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use xtask::demo::scenarios::{self, Scenario};
 use xtask::registry::{self, Registry};
+use xtask::soak::Soak;
 use xtask::{demo, envoy, module, paths, process};
 
 /// CI must be done within 90 minutes, and a person gives up sooner.
@@ -40,6 +41,8 @@ enum Chore {
         #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7000")]
         listen: SocketAddr,
     },
+    /// Load a real Envoy for long, with an OAuth server that fails a third of the time
+    Soak(Soak),
     /// Run all that CI runs
     Ci,
 }
@@ -67,6 +70,11 @@ fn main() -> Result<ExitCode> {
             println!("http://{}{}", registry.address(), registry::PATH);
             loop {
                 std::thread::park();
+            }
+        }
+        Chore::Soak(soak) => {
+            if !soak.run()? {
+                return Ok(ExitCode::FAILURE);
             }
         }
         Chore::Ci => {
