@@ -13,6 +13,7 @@ mod man;
 mod mint;
 mod new_client;
 mod new_key;
+mod offline;
 mod output;
 mod random;
 mod schema;
