@@ -328,6 +328,38 @@ fn limits_count_by_address_and_fill_as_time_passes() {
     );
 }
 
+const ISSUING: &str = r#"
+version: 1
+clients:
+  - {id: shop, secrets: [{value: s3cret}]}
+authenticators:
+  session-token: {jwt: {algorithms: [HS256], keys: [{token: session}], client: claims.sub}}
+tokens:
+  session: {sign: {algorithm: HS256, keys: [{secret: {value: thirty-two-bytes-are-the-least-it-takes}}], lifetime: 1h}}
+rules:
+  - match: {path: /login}
+    issue: {token: session, client_auth: client_secret_post, request: {client_id: /id, client_secret: /secret}}
+"#;
+
+#[test]
+fn a_token_endpoint_reads_the_bodies_of_the_cases() {
+    let scratch = Scratch::new("cases-issue");
+    let policy = scratch.write("policy.yaml", ISSUING);
+    let cases = scratch.write(
+        "cases.yaml",
+        r#"cases:
+  - name: a good pair gets a token
+    when: {request: POST /login, json: {id: shop, secret: s3cret}}
+    then: {status: 200, headers: {cache-control: no-store}, body: {token_type: Bearer, expires_in: 3600}}
+  - name: a bad one doesn't
+    when: {request: POST /login, json: {id: shop, secret: guess}}
+    then: {status: 401, callouts: 0}
+"#,
+    );
+    let run = doorward(&["test", &policy, &cases], "");
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+}
+
 #[test]
 fn json_tells_programs_the_same() {
     let scratch = Scratch::new("cases-json");

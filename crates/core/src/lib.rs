@@ -14,6 +14,7 @@ pub mod expression;
 pub mod forward;
 pub mod host;
 pub mod http;
+pub mod issue;
 pub mod jose;
 pub mod keys;
 pub mod lookup;

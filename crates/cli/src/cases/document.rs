@@ -164,6 +164,8 @@ pub struct Sent {
     pub line: Line,
     /// Its headers.
     pub headers: Vec<(String, String)>,
+    /// Its body.
+    pub body: Vec<u8>,
     /// The caller's address.
     pub source: IpAddr,
     /// How often it's sent; what must come of it must come of each.
@@ -430,22 +432,23 @@ fn sent(request: &str, raw: &RawStep) -> Result<Sent, String> {
         (None, Some(json)) => Some((Some("application/json"), json.value().to_string())),
         (None, None) => None,
     };
-    if let Some((kind, body)) = body {
-        let mut add = |name: &str, value: String| {
-            if !headers.iter().any(|(other, _)| other == name) {
-                headers.push((name.to_owned(), value));
-            }
-        };
-        if let Some(kind) = kind {
-            add("content-type", kind.to_owned());
+    let (kind, body) = body.unwrap_or_default();
+    let mut add = |name: &str, value: String| {
+        if !headers.iter().any(|(other, _)| other == name) {
+            headers.push((name.to_owned(), value));
         }
-        // No rule reads bodies yet, so this is all that the filter sees of one.
+    };
+    if let Some(kind) = kind {
+        add("content-type", kind.to_owned());
+    }
+    if !body.is_empty() {
         add("content-length", body.len().to_string());
     }
     let source = raw.source.as_deref().unwrap_or("127.0.0.1");
     Ok(Sent {
         line,
         headers,
+        body: body.into_bytes(),
         source: source
             .parse()
             .map_err(|_| "source: expected an address such as 203.0.113.7".to_owned())?,

@@ -56,6 +56,13 @@ impl Seen {
         let outcome = match verdict {
             Verdict::Forward(forward) => Outcome::Upstream(seen_headers(request, forward)),
             Verdict::Refuse(reply) => Outcome::Answered(Box::new(refused(reply))),
+            Verdict::Answer(response) => Outcome::Answered(Box::new(Answered {
+                status: response.status,
+                reason: None,
+                description: "",
+                headers: response.headers.clone(),
+                body: response.body.clone(),
+            })),
         };
         Seen::of(outcome, story)
     }

@@ -63,7 +63,7 @@ fn take(engine: &Engine<OfflineHost<Given>>, step: &Step, ran: &mut Ran) -> Resu
             let one = request(&sent.line, sent.headers.clone(), sent.source);
             for _ in 0..sent.times {
                 host.begin();
-                let verdict = decide(engine, one.clone())?;
+                let verdict = decide(engine, one.clone(), &sent.body)?;
                 // Answers to calls that nobody waited for.
                 pass(engine, Duration::ZERO);
                 let seen = Seen::new(&one, &verdict, &host.story());

@@ -47,6 +47,10 @@ pub struct Explain {
     /// input.
     #[arg(long)]
     token: Option<String>,
+    /// The request's body, for token endpoints; @FILE reads it from a file, @- from standard
+    /// input. Its `content-type` is a header like others (-H).
+    #[arg(short, long)]
+    data: Option<String>,
     /// When the request comes, in RFC 3339. Default: now.
     #[arg(long, value_name = "TIME", value_parser = document::Timestamp::from_str)]
     at: Option<document::Timestamp>,
@@ -97,14 +101,15 @@ impl Explain {
         let names = Names::read(&document::read(&bytes).map_err(told)?);
         let answers = Answers::new(&policy, &names, &self.jwks, &self.exchange, &self.lookup)?;
         let request = request(&self.request, self.all_headers()?, self.source);
+        let body = self.body()?;
         let engine = started(policy, answers, self.now()?);
         let mut verdict = None;
         for _ in 0..self.repeat {
-            verdict = Some(decide(&engine, request.clone())?);
+            verdict = Some(decide(&engine, request.clone(), &body)?);
         }
         let verdict = verdict.ok_or("no request was made")?;
         let code = match verdict {
-            Verdict::Forward(_) => ExitCode::SUCCESS,
+            Verdict::Forward(_) | Verdict::Answer(_) => ExitCode::SUCCESS,
             Verdict::Refuse(_) => ExitCode::from(1),
         };
         let gateway = engine.gateway();
@@ -131,6 +136,17 @@ impl Explain {
             headers.push(("authorization".to_owned(), format!("Bearer {token}")));
         }
         Ok(headers)
+    }
+
+    /// The body: a text, or the bytes of a file behind `@`.
+    fn body(&self) -> Result<Vec<u8>, String> {
+        match &self.data {
+            None => Ok(Vec::new()),
+            Some(data) => match data.strip_prefix('@') {
+                Some(file) => read(Path::new(file)),
+                None => Ok(data.as_bytes().to_vec()),
+            },
+        }
     }
 
     fn now(&self) -> Result<Duration, String> {

@@ -48,11 +48,16 @@ pub fn started<S: Servers + 'static>(
 pub fn decide<S: Servers + 'static>(
     engine: &Engine<OfflineHost<S>>,
     request: Request,
+    body: &[u8],
 ) -> Result<Verdict, String> {
     const ID: u32 = 1;
-    match engine.decide(ID, request) {
+    let decision = match engine.decide(ID, request) {
+        Decision::NeedsBody => engine.body_whole(ID, body.to_vec()),
+        decision => decision,
+    };
+    match decision {
         Decision::Now(verdict) => return Ok(verdict),
-        Decision::Later => {}
+        Decision::Later | Decision::NeedsBody => {}
     }
     let host = &engine.gateway().host;
     for _ in 0..MAX_TICKS {

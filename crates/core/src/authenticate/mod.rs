@@ -41,6 +41,8 @@ pub enum Stop {
 /// Something that only a callout can tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Need {
+    /// The request's whole body. It is asked for before anything else.
+    Body,
     /// A key set that was never fetched, by its index in the policy.
     Keys(usize),
     /// A key set anew, since a token names a key (its `kid`, empty for none) that isn't in it.

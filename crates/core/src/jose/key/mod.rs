@@ -6,6 +6,7 @@ mod ed;
 mod hmac;
 mod jwk;
 mod pem;
+mod private;
 mod rsa;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use self::hmac::HmacKey;
 use self::rsa::RsaKey;
 use super::verify::HostVerifier;
 use super::{Algorithm, Family, KeyError};
+pub use private::PrivateKey;
 
 /// A secret or a public key, checked when it's made: what is weak or inconsistent never becomes one.
 ///

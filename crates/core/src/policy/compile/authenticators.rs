@@ -209,8 +209,9 @@ impl Compiler<'_> {
             raw.expires.map(since_epoch),
         );
         if let Some(name) = &raw.token {
-            self.signed_token(name, &path.key("token"));
-            self.not_yet(&path.key("token"), "token");
+            for key in self.token_keys(name, &path.key("token")) {
+                own.extend(self.usable(Ok(key), algorithms, &path.key("token")));
+            }
         }
         let is_set = raw.pem.is_none() && raw.jwk.is_none() && raw.secret.is_none();
         let narrowed = raw.kid.is_some() || validity != (None, None);

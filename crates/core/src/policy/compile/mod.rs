@@ -8,6 +8,8 @@ mod errors;
 mod issue;
 mod names;
 mod rules;
+mod signings;
+mod token_endpoint;
 mod tokens;
 
 pub use names::{Url, url as absolute_url};
@@ -20,7 +22,7 @@ use crate::credentials::{Clients, Places, Source};
 use crate::expression::{Expression, Place, Variable};
 use crate::keys::RemoteKeys;
 use crate::route::Router;
-use crate::tokens::Exchange;
+use crate::tokens::{Exchange, Signing};
 use broken::Broken;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
@@ -31,11 +33,8 @@ use std::collections::{BTreeMap, BTreeSet};
 enum TokenKind {
     /// By an exchange, of this index.
     Exchange(usize),
-    /// Signed here, perhaps with a secret.
-    Sign {
-        /// Whether the key is a secret.
-        symmetric: bool,
-    },
+    /// Signed here, by this index.
+    Sign(usize),
     /// Its own problem was told.
     Broken,
 }
@@ -90,6 +89,9 @@ struct Compiler<'n> {
     token_names: Vec<String>,
     token_kinds: Vec<TokenKind>,
     exchanges: Vec<Exchange>,
+    signings: Vec<Signing>,
+    /// Where the clients' secrets stand that are given as a `value`, and their lengths in bytes.
+    client_values: Vec<(Path, usize)>,
     remotes: Vec<RemoteKeys>,
     places: Places,
     reserved: BTreeSet<String>,
@@ -109,6 +111,8 @@ impl<'n> Compiler<'n> {
             token_names: Vec::new(),
             token_kinds: Vec::new(),
             exchanges: Vec::new(),
+            signings: Vec::new(),
+            client_values: Vec::new(),
             remotes: Vec::new(),
             places: Places::default(),
             reserved: BTreeSet::new(),
@@ -153,6 +157,7 @@ impl<'n> Compiler<'n> {
             clients: self.clients,
             authenticators: self.authenticators,
             exchanges: self.exchanges,
+            signings: self.signings,
             remotes: self.remotes,
             router,
             rules,
@@ -214,7 +219,7 @@ impl<'n> Compiler<'n> {
                 }
                 Some(index)
             }
-            TokenKind::Sign { .. } => {
+            TokenKind::Sign(_) => {
                 self.problem(
                     path,
                     "this token is signed here; name one that is obtained (`exchange`)",

@@ -55,9 +55,24 @@ impl Compiler<'_> {
                 "published keys are public; leave this out",
             );
         }
-        if let Some(issue) = raw.issue {
-            self.issue(issue, &path.key("issue"));
+        let issues = raw.issue.is_some();
+        if issues {
+            for (key, given) in [
+                ("upstream", raw.upstream.is_some()),
+                ("shadow", raw.shadow.is_some()),
+            ] {
+                if given {
+                    self.problem(
+                        &path.key(key),
+                        "a token endpoint is answered here and lets nothing through; leave this out",
+                    );
+                }
+            }
         }
+        let issue = match raw.issue {
+            None => None,
+            Some(issue) => self.issue(issue, &path.key("issue")),
+        };
         if let Some(names) = &raw.publish_keys {
             self.publish_keys(names, &path.key("publish_keys"));
         }
@@ -82,10 +97,15 @@ impl Compiler<'_> {
             &variables,
             &path.key("upstream"),
         );
-        let errors = self.errors(raw.errors, Some(errors), &path.key("errors"));
+        let mut errors = self.errors(raw.errors, Some(errors), &path.key("errors"));
+        if issues {
+            Rc::make_mut(&mut errors).oauth = true;
+        }
+        // Beside `issue` it is the client that gets the token.
+        let nobody = public && !issues;
         let limit = raw
             .limit
-            .and_then(|limit| self.limit(limit, public, &variables, &path.key("limit")));
+            .and_then(|limit| self.limit(limit, nobody, &variables, &path.key("limit")));
         let headers = upstream.headers.iter().map(|(_, value)| value);
         let identity = identity.iter().map(|(_, value)| value).filter(|_| !public);
         let expressions = headers.chain(identity).filter_map(HeaderValue::expression);
@@ -95,6 +115,7 @@ impl Compiler<'_> {
             .union(variables::used(expressions.chain(limited)));
         Some(Rule {
             authenticate: authenticate?,
+            issue,
             authorize,
             upstream,
             errors,
