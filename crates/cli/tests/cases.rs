@@ -335,14 +335,15 @@ clients:
 authenticators:
   session-token: {jwt: {algorithms: [HS256], keys: [{token: session}], client: claims.sub}}
 tokens:
-  session: {sign: {algorithm: HS256, keys: [{secret: {value: thirty-two-bytes-are-the-least-it-takes}}], lifetime: 1h}}
+  session: {sign: {algorithm: HS256, keys: [{secret: {value: thirty-two-bytes-are-the-least-it-takes}}], lifetime: 1h, claims: '{"sub": client.id}'}}
 rules:
+  - {match: {path: "/api/**"}, authenticate: session-token}
   - match: {path: /login}
     issue: {token: session, client_auth: client_secret_post, request: {client_id: /id, client_secret: /secret}}
 "#;
 
 #[test]
-fn a_token_endpoint_reads_the_bodies_of_the_cases() {
+fn a_token_endpoint_reads_bodies_and_its_token_serves_later_steps() {
     let scratch = Scratch::new("cases-issue");
     let policy = scratch.write("policy.yaml", ISSUING);
     let cases = scratch.write(
@@ -354,10 +355,33 @@ fn a_token_endpoint_reads_the_bodies_of_the_cases() {
   - name: a bad one doesn't
     when: {request: POST /login, json: {id: shop, secret: guess}}
     then: {status: 401, callouts: 0}
+  - name: the token opens the rest, until its end
+    when:
+      - {request: POST /login, json: {id: shop, secret: s3cret}, then: {status: 200, keep: {SESSION: /access_token}}}
+      - request: GET /api/x
+        headers: {authorization: "Bearer ${SESSION}"}
+        then: {upstream: {headers: {authorization: "Bearer ${SESSION}", x-auth-client: shop}}}
+      - {advance: 61m}
+      - {request: GET /api/x, headers: {authorization: "Bearer ${SESSION}"}}
+    then: {status: 401, reason: token_expired}
 "#,
     );
     let run = doorward(&["test", &policy, &cases], "");
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    let cases = scratch.write(
+        "cases.yaml",
+        r#"cases:
+  - name: what isn't there can't be kept
+    when:
+      - {request: POST /login, json: {id: shop, secret: guess}, then: {keep: {SESSION: /access_token}}}
+      - {request: GET /api/x, headers: {authorization: "Bearer ${SESSION}"}}
+    then: {upstream: {}}
+"#,
+    );
+    let run = doorward(&["test", &policy, &cases], "");
+    assert_eq!(run.code, 1, "{}{}", run.stdout, run.stderr);
+    let told = "keep.SESSION\n      expected a text or number at /access_token of the body";
+    assert!(run.stdout.contains(told), "{}", run.stdout);
 }
 
 #[test]

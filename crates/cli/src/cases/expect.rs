@@ -1,6 +1,7 @@
 //! What came of a step, held against what should.
 
-use super::document::{Then, Upstream};
+use super::kept::Kept;
+use super::steps::{Then, Upstream};
 use crate::offline::{Called, Story, seen_headers};
 use doorward_core::http::{Reply, Request, Verdict};
 use doorward_core::policy::document::{MapOr, OneOrMany, Path};
@@ -79,6 +80,19 @@ impl Seen {
         }
     }
 
+    /// The value at a pointer of the answer's JSON body, as text.
+    pub fn at(&self, pointer: &str) -> Option<String> {
+        let Outcome::Answered(answered) = &self.outcome else {
+            return None;
+        };
+        let body: Value = serde_json::from_str(&answered.body).ok()?;
+        match body.pointer(pointer)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
     /// Its status; `None` where the request went on, or there was none.
     pub fn status(&self) -> Option<u16> {
         match &self.outcome {
@@ -136,19 +150,36 @@ fn in_words(call: &Called) -> String {
 }
 
 /// Tells everything that isn't as it should be.
-pub fn compare(then: &Then, place: &Path, seen: &Seen, mismatches: &mut Vec<Mismatch>) {
-    let mut comparison = Comparison { place, mismatches };
+///
+/// # Errors
+/// A value in what is expected that no earlier step kept.
+pub fn compare(
+    then: &Then,
+    place: &Path,
+    seen: &Seen,
+    kept: &Kept,
+    mismatches: &mut Vec<Mismatch>,
+) -> Result<(), String> {
+    let mut comparison = Comparison {
+        place,
+        kept,
+        mismatches,
+    };
     match (&then.upstream, &seen.outcome) {
-        (Some(upstream), Outcome::Upstream(headers)) => comparison.upstream(upstream, headers),
+        (Some(upstream), Outcome::Upstream(headers)) => comparison.upstream(upstream, headers)?,
         (Some(_), _) => comparison.differ(&["upstream"], "the request goes on", seen.short()),
         (None, _) => {}
     }
     let asks = then.status.is_some()
         || then.reason.is_some()
         || then.body.is_some()
+        || !then.keep.is_empty()
         || !then.headers.is_empty();
     match &seen.outcome {
-        Outcome::Answered(answered) if asks => comparison.answer(then, answered),
+        Outcome::Answered(answered) if asks => {
+            comparison.answer(then, answered)?;
+            comparison.keep(then, seen, answered);
+        }
         Outcome::Nothing | Outcome::Upstream(_) if asks => {
             let expected = match (then.status, &then.reason) {
                 (Some(status), Some(reason)) => format!("{status} {reason}"),
@@ -163,6 +194,7 @@ pub fn compare(then: &Then, place: &Path, seen: &Seen, mismatches: &mut Vec<Mism
     if let Some(calls) = &then.callouts {
         comparison.calls(calls, seen);
     }
+    Ok(())
 }
 
 impl Seen {
@@ -176,6 +208,7 @@ impl Seen {
 
 struct Comparison<'c> {
     place: &'c Path,
+    kept: &'c Kept,
     mismatches: &'c mut Vec<Mismatch>,
 }
 
@@ -197,8 +230,8 @@ impl Comparison<'_> {
         });
     }
 
-    fn upstream(&mut self, wanted: &Upstream, headers: &[(String, String)]) {
-        self.headers(&["upstream", "headers"], &wanted.headers, headers);
+    fn upstream(&mut self, wanted: &Upstream, headers: &[(String, String)]) -> Result<(), String> {
+        self.headers(&["upstream", "headers"], &wanted.headers, headers)?;
         for name in &wanted.without.0 {
             let values = values(headers, name);
             if !values.is_empty() {
@@ -212,6 +245,7 @@ impl Comparison<'_> {
                 self.differ(&["upstream", "path"], path, listed(&actual));
             }
         }
+        Ok(())
     }
 
     fn headers(
@@ -219,18 +253,30 @@ impl Comparison<'_> {
         place: &[&str],
         wanted: &BTreeMap<String, OneOrMany<String>>,
         headers: &[(String, String)],
-    ) {
+    ) -> Result<(), String> {
         for (name, OneOrMany(expected)) in wanted {
             let actual = values(headers, name);
-            if actual.iter().ne(expected) {
+            let expected = expected.iter().map(|text| self.kept.fill(text));
+            let expected: Vec<String> = expected.collect::<Result<_, _>>()?;
+            if actual != expected {
                 let keys = [place, &[name.as_str()]].concat();
                 let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
                 self.differ(&keys, &listed(&expected), listed(&actual));
             }
         }
+        Ok(())
     }
 
-    fn answer(&mut self, then: &Then, answered: &Answered) {
+    fn keep(&mut self, then: &Then, seen: &Seen, answered: &Answered) {
+        for (name, pointer) in &then.keep {
+            if seen.at(pointer).is_none() {
+                let expected = format!("a text or number at {pointer} of the body");
+                self.differ(&["keep", name.as_str()], &expected, answered.body.clone());
+            }
+        }
+    }
+
+    fn answer(&mut self, then: &Then, answered: &Answered) -> Result<(), String> {
         if let Some(status) = then.status
             && status != answered.status
         {
@@ -250,10 +296,11 @@ impl Comparison<'_> {
                 self.differ(&["reason"], reason, actual);
             }
         }
-        self.headers(&["headers"], &then.headers, &answered.headers);
+        self.headers(&["headers"], &then.headers, &answered.headers)?;
         if let Some(body) = &then.body {
             self.body(body.value(), &answered.body);
         }
+        Ok(())
     }
 
     /// A text must be the whole body; of JSON every member that is named must be there.

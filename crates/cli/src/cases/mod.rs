@@ -4,10 +4,12 @@
 
 mod document;
 mod expect;
+mod kept;
 mod report;
 mod run;
 mod servers;
 mod signing;
+mod steps;
 
 use crate::envoy;
 use crate::input::{Environment, Outcome, Variables, read, shown};

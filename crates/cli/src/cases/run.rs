@@ -1,11 +1,14 @@
 //! Running one case.
 
 use super::Subject;
-use super::document::{Case, Event, Step};
+use super::document::Case;
 use super::expect::{Mismatch, Seen, compare};
+use super::kept::Kept;
 use super::servers::Given;
-use crate::offline::{OfflineHost, decide, pass, request, started};
+use super::steps::{Event, Sent, Step};
+use crate::offline::{Line, OfflineHost, decide, pass, request, started};
 use doorward_core::engine::Engine;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// What came of a case.
@@ -41,43 +44,80 @@ pub fn run(subject: &Subject, case: Case) -> Result<(Case, Ran), String> {
         last: None,
         calls: 0,
     };
+    let mut kept = Kept::default();
     for step in &case.steps {
-        take(&engine, step, &mut ran)?;
+        take(&engine, step, &mut kept, &mut ran)?;
+        // What later steps need may not be there now.
+        let keeps = step.then.as_ref().is_some_and(|then| !then.keep.is_empty());
+        if keeps && !ran.mismatches.is_empty() {
+            break;
+        }
     }
     Ok((case, ran))
 }
 
-fn take(engine: &Engine<OfflineHost<Given>>, step: &Step, ran: &mut Ran) -> Result<(), String> {
+fn take(
+    engine: &Engine<OfflineHost<Given>>,
+    step: &Step,
+    kept: &mut Kept,
+    ran: &mut Ran,
+) -> Result<(), String> {
     let host = &engine.gateway().host;
-    host.begin();
     match &step.event {
         Event::Advance(time) => {
+            host.begin();
             pass(engine, *time);
             let seen = Seen::nothing(&host.story());
-            ran.calls += seen.calls.len();
-            if let Some(then) = &step.then {
-                compare(then, &step.place, &seen, &mut ran.mismatches);
-            }
+            judge(step, &seen, kept, ran)?;
         }
         Event::Request(sent) => {
-            let one = request(&sent.line, sent.headers.clone(), sent.source);
+            let body = kept.fill(&sent.body)?;
+            let one = request(
+                &Line::from_str(&kept.fill(&sent.line)?)?,
+                filled_headers(sent, &body, kept)?,
+                sent.source,
+            );
             for _ in 0..sent.times {
                 host.begin();
-                let verdict = decide(engine, one.clone(), &sent.body)?;
+                let verdict = decide(engine, one.clone(), body.as_bytes())?;
                 // Answers to calls that nobody waited for.
                 pass(engine, Duration::ZERO);
                 let seen = Seen::new(&one, &verdict, &host.story());
-                ran.calls += seen.calls.len();
-                let before = ran.mismatches.len();
-                if let Some(then) = &step.then {
-                    compare(then, &step.place, &seen, &mut ran.mismatches);
-                }
+                let good = judge(step, &seen, kept, ran)?;
                 ran.last = Some(seen);
-                if ran.mismatches.len() > before {
+                if !good {
                     break;
                 }
             }
         }
     }
     Ok(())
+}
+
+fn filled_headers(sent: &Sent, body: &str, kept: &Kept) -> Result<Vec<(String, String)>, String> {
+    let headers = sent.headers.iter();
+    let filled = headers.map(|(name, value)| Ok((name.clone(), kept.fill(value)?)));
+    let mut headers: Vec<(String, String)> = filled.collect::<Result<_, String>>()?;
+    let framed = headers.iter().any(|(name, _)| name == "content-length");
+    if !body.is_empty() && !framed {
+        headers.push(("content-length".to_owned(), body.len().to_string()));
+    }
+    Ok(headers)
+}
+
+/// Compares what came of a step, and keeps of it what later steps need. Whether it's as it
+/// should be.
+fn judge(step: &Step, seen: &Seen, kept: &mut Kept, ran: &mut Ran) -> Result<bool, String> {
+    ran.calls = ran.calls.saturating_add(seen.calls.len());
+    let Some(then) = &step.then else {
+        return Ok(true);
+    };
+    let before = ran.mismatches.len();
+    compare(then, &step.place, seen, kept, &mut ran.mismatches)?;
+    for (name, pointer) in &then.keep {
+        if let Some(value) = seen.at(pointer) {
+            kept.put(name, value);
+        }
+    }
+    Ok(ran.mismatches.len() == before)
 }
