@@ -241,7 +241,7 @@ fn tokens_are_minted_for_the_cases_clock_with_generated_keys_secrets_and_files()
   idp: {{generate: ES256}}
   other: {{generate: ES256, kid: idp}}
   filed: {{file: "{file}"}}
-  shared: {{secret: thirty-two-bytes-are-the-least-it-takes}}
+  shared: {{secret: "${{SECRET}}"}}
 tokens:
   OWN: {{authenticator: token, claims: {{sub: me}}}}
   SHARED: {{key: shared, authenticator: token}}

@@ -29,8 +29,9 @@ struct Document {
     clock: Option<Timestamp>,
     #[serde(default)]
     environment: BTreeMap<String, String>,
-    #[serde(default)]
-    keys: BTreeMap<String, KeySource>,
+    /// Read once the environment is there.
+    #[serde(default, rename = "keys")]
+    _keys: BTreeMap<String, KeySource>,
     /// Read once the keys are there.
     #[serde(default, rename = "tokens")]
     _tokens: BTreeMap<String, TokenSource>,
@@ -101,12 +102,18 @@ impl Cases {
         };
         let bytes = read(path).map_err(|error| vec![problem_at(&nowhere, &Path::root(), error)])?;
         let node = document::read(&bytes)?;
-        let head = blanked(&node, &["tokens", "callouts", "cases"]);
+        let head = blanked(&node, &["keys", "tokens", "callouts", "cases"]);
         let document: Document = document::decode(&head, &|name| variables.get(name))?;
+        let variables = variables.with(document.environment.clone());
+        let sources: BTreeMap<String, KeySource> = match node.get("keys") {
+            Some(keys) => document::decode(keys, &|name| variables.get(name))
+                .map_err(|problems| below("keys", problems))?,
+            None => BTreeMap::new(),
+        };
         let directory = path.parent().unwrap_or(path);
         let mut keys = BTreeMap::new();
         let mut problems = Vec::new();
-        for (name, source) in document.keys {
+        for (name, source) in sources {
             match Key::new(&name, source, directory) {
                 Ok(key) => {
                     keys.insert(name, key);
@@ -120,7 +127,6 @@ impl Cases {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let variables = variables.with(document.environment.clone());
         Ok(Cases {
             node,
             clock: document.clock.unwrap_or(CLOCK),
