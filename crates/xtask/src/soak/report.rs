@@ -33,6 +33,7 @@ pub(super) struct Minute {
     granted: u64,
     resident: u64,
     allocated: u64,
+    module: u64,
 }
 
 /// All of it.
@@ -49,7 +50,7 @@ pub(super) struct Report {
 }
 
 impl Minute {
-    pub(super) const HEADING: &str = "minute | answered | of it 503 | passed | wrong tokens | calls | tokens | RSS KiB | allocated KiB";
+    pub(super) const HEADING: &str = "minute | answered | of it 503 | passed | wrong tokens | calls | tokens | RSS KiB | allocated KiB | module KiB";
 
     pub(super) fn new(
         before: usize,
@@ -68,6 +69,7 @@ impl Minute {
             granted: calls.granted(),
             resident: latest.map_or(0, |sample| sample.resident),
             allocated: latest.map_or(0, |sample| sample.allocated),
+            module: latest.map_or(0, |sample| sample.module),
         }
     }
 
@@ -83,6 +85,7 @@ impl Minute {
             self.granted,
             self.resident,
             self.allocated,
+            self.module,
         ];
         let headings = Self::HEADING.split(" | ");
         let cells = headings.zip(columns);
@@ -194,16 +197,13 @@ impl Report {
                 .shortest
                 .is_none_or(|time| time >= calls.shortest_bound),
         );
-        let seen = match (memory.first, memory.last) {
-            (Some(first), Some(last)) => format!("{first} KiB, then {last} KiB"),
-            _ => "too short to tell".to_owned(),
-        };
-        row(
-            "resident set, early and late median",
-            "no more than 3 % up".to_owned(),
-            seen,
-            memory.is_good(),
-        );
+        for (what, drift) in [
+            ("resident set, early and late median", memory.resident),
+            ("linear memories of all VMs, early and late", memory.module),
+        ] {
+            let bound = "no more than 3 % up".to_owned();
+            row(what, bound, drift.seen(), drift.is_good());
+        }
         row(
             "failures of VMs",
             "0".to_owned(),
