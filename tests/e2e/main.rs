@@ -31,5 +31,6 @@ mod outage;
 mod policy_errors;
 mod policy_forms;
 mod real_parts;
+mod scenario_one;
 mod token_endpoint;
 mod upstream_view;

@@ -1,10 +1,10 @@
 //! Doorward's chores, and the harness its end-to-end tests stand on.
 //!
 //! Chores: [`module`] builds the filter, [`envoy::binary`] fetches Envoy, [`demo`] shows both at
-//! work, [`bench`] tells what it costs.
+//! work, [`bench`] tells what it costs, [`soak`] leaves them at it for long.
 //!
 //! Harness: an [`envoy::Envoy`] between a [`client::Client`] and an [`upstream::Echo`], beside it a real OAuth server
-//! ([`idp::OidcProvider`]) or one that misbehaves on command ([`token_endpoint::Scripted`]); [`jwt`] mints tokens, and so does [`pyjwt`], with a library that clients use.
+//! ([`idp::OidcProvider`]) or one that misbehaves on command ([`token_endpoint::Scripted`]), and a database of clients ([`registry::Registry`]); [`jwt`] mints tokens, and so does [`pyjwt`], with a library that clients use.
 //! All of it blocks, is bounded in time, listens on 127.0.0.1 on ports that the system chooses, and ends with the
 //! process. None of it may be called from async code.
 
@@ -20,6 +20,8 @@ mod npm;
 pub mod paths;
 pub mod process;
 pub mod pyjwt;
+pub mod registry;
 pub mod server;
+pub mod soak;
 pub mod token_endpoint;
 pub mod upstream;

@@ -8,7 +8,6 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use doorward_core::jose::Algorithm;
 use doorward_core::policy::document::suggest;
 use serde_json::{Map, Value, json};
-use std::path::Path;
 
 /// One jwt authenticator, as far as minting needs it.
 #[derive(Default)]
@@ -23,8 +22,8 @@ pub struct Settings {
 
 impl Settings {
     /// Reads the policy.
-    pub fn read(path: &Path, variables: &Variables, name: &str) -> Result<Settings, String> {
-        let mut policy = policy_json(path, variables)?;
+    pub fn of(policy: &[u8], variables: &Variables, name: &str) -> Result<Settings, String> {
+        let mut policy = policy_json(policy, variables)?;
         let jwts: Vec<&str> = policy
             .get("authenticators")
             .and_then(Value::as_object)

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use crate::envoy::{Envoy, Options};
 use crate::idp::OidcProvider;
 use crate::process::progress;
+use crate::registry::Registry;
 use crate::upstream::Echo;
 use crate::{module, paths};
 use scenarios::Scenario;
@@ -24,6 +25,7 @@ struct Stage {
     envoy: Envoy,
     idp: Option<OidcProvider>,
     _upstream: Echo,
+    _registry: Registry,
 }
 
 /// Runs these scenarios, and prints a table of each. False where an answer was not the expected one.
@@ -66,16 +68,23 @@ impl Stage {
         let yaml = std::fs::read_to_string(&path)
             .with_context(|| format!("reading {}", path.display()))?;
         let module = module::build()?;
-        progress("starting the OAuth server and the upstream");
+        progress("starting the OAuth server, the registry and the upstream");
         let idp = OidcProvider::start(&scenarios::idp_clients(), Some(scenarios::ISSUER))?;
         let upstream = Echo::start()?;
-        let local = config::localise(&yaml, idp.port(), upstream.port(), &module)?;
+        let registry = Registry::start(&scenarios::registry_rows())?;
+        let ports = config::Ports {
+            idp: idp.port(),
+            upstream: upstream.port(),
+            registry: registry.port(),
+        };
+        let local = config::localise(&yaml, ports, &module)?;
         progress("starting Envoy");
         let envoy = Envoy::start(&local, Options::default())?;
         Ok(Self {
             envoy,
             idp: Some(idp),
             _upstream: upstream,
+            _registry: registry,
         })
     }
 
