@@ -52,7 +52,10 @@ pub fn run() -> Result<()> {
 }
 
 fn from_hex(text: &str) -> Result<Vec<u8>> {
-    ensure!(text.is_ascii() && text.len().is_multiple_of(2), "{text}: no hex");
+    ensure!(
+        text.is_ascii() && text.len().is_multiple_of(2),
+        "{text}: no hex"
+    );
     (0..text.len() / 2)
         .map(|place| {
             let digits = text.get(2 * place..2 * place + 2).unwrap_or_default();
