@@ -4,7 +4,7 @@ use crate::host::{ProxyHost, log};
 use crate::hostcalls::{self, Buffer, HeaderMap};
 use crate::request::{RequestContext, Stage, apply, refuse_unread};
 use doorward_core::engine::Engine;
-use doorward_core::host::{Answer, Level};
+use doorward_core::host::{Answer, Host, Level};
 use doorward_core::http::Headers;
 use doorward_core::policy;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -50,6 +50,13 @@ impl Root {
         self.shared.engine.borrow().clone()
     }
 
+    /// Hears what the queue says.
+    fn listen(&self, engine: &Engine<ProxyHost>) {
+        if engine.gateway().host.wake.heard() {
+            engine.look_again();
+        }
+    }
+
     /// Runs what can run and hands out the verdicts.
     fn turn(&self, engine: &Engine<ProxyHost>) {
         for (id, verdict) in engine.turn() {
@@ -61,7 +68,7 @@ impl Root {
                 continue;
             }
             stage.set(apply(&verdict));
-            if stage.get() == Stage::Passed && hostcalls::continue_request().is_err() {
+            if matches!(stage.get(), Stage::Passed(_)) && hostcalls::continue_request().is_err() {
                 stage.set(refuse_unread(503, "internal"));
             }
         }
@@ -107,7 +114,9 @@ impl RootContext for Root {
         match policy::load(&configuration, &|name| std::env::var(name).ok()) {
             Ok(policy) => {
                 self.refuse_waiting();
-                let engine = Engine::new(ProxyHost::new(), policy);
+                let waits = !policy.exchanges.is_empty() || !policy.remotes.is_empty();
+                let shared = policy.digest.first_chunk().copied().filter(|_| waits);
+                let engine = Engine::new(ProxyHost::new(shared), policy);
                 *self.shared.engine.borrow_mut() = Some(Rc::new(engine));
                 // Calls made now would find clusters that aren't ready: the first tick does.
                 self.set_tick(BUSY_TICK);
@@ -131,7 +140,9 @@ impl RootContext for Root {
         let Some(engine) = self.engine() else {
             return;
         };
-        engine.gateway().host.awake();
+        let host = &engine.gateway().host;
+        host.wake.announce(host.now());
+        self.listen(&engine);
         engine.tick();
         self.turn(&engine);
     }
@@ -140,7 +151,7 @@ impl RootContext for Root {
         let Some(engine) = self.engine() else {
             return;
         };
-        engine.gateway().host.awake();
+        self.listen(&engine);
         self.turn(&engine);
     }
 
@@ -172,6 +183,15 @@ fn read_answer(headers: usize, body_size: usize) -> Answer {
     let Some(status) = number(":status").and_then(|status| u16::try_from(status).ok()) else {
         return Answer::Failed;
     };
+    let retry_after = number("retry-after");
+    // Envoy answers calls itself where it can't reach the server; what comes from a server has
+    // this header (measured on Envoy 1.40), and what says when to come again is no proxy's.
+    let is_real = retry_after.is_some() || headers.first("x-envoy-upstream-service-time").is_some();
+    match status {
+        503 if !is_real => return Answer::Unreachable,
+        504 if !is_real => return Answer::TimedOut,
+        _ => {}
+    }
     let body = match body_size {
         0 => Ok(Vec::new()),
         _ => hostcalls::buffer(Buffer::CallReplyBody, body_size),
@@ -179,7 +199,7 @@ fn read_answer(headers: usize, body_size: usize) -> Answer {
     match body {
         Ok(body) => Answer::Reply {
             status,
-            retry_after: number("retry-after"),
+            retry_after,
             body,
         },
         Err(_) => Answer::Failed,

@@ -58,8 +58,11 @@ fn the_table_is_wide_and_names_its_rows() {
         .filter(|reason| !given(reason))
         .map(|reason| reason.name())
         .collect();
-    // A broken head, a full table and a filter between two policies need more than a request.
+    // A broken head, a full table, a filter between two policies and a server that gives no
+    // answer need more than a request.
     let elsewhere = [
+        "exchange_timeout",
+        "exchange_unreachable",
         "header_forbidden",
         "limit_uncounted",
         "overloaded",

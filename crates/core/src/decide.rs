@@ -7,6 +7,7 @@
 
 use crate::authenticate::{Need, Stop, authenticate};
 use crate::authorize::Limit;
+use crate::budget::{Place, Waiters};
 use crate::engine::Gateway;
 use crate::expression::Scope;
 use crate::forward::{forward, without_credentials};
@@ -106,6 +107,8 @@ pub struct Plan {
     rule: usize,
     answers: Answers,
     need: Need,
+    /// Its place among those that wait for the same server.
+    place: Option<Place>,
 }
 
 /// Decides a request at once, or says what must be asked first.
@@ -121,6 +124,7 @@ pub fn decide<H: Host + 'static>(
             rule,
             answers,
             need,
+            place: None,
         })),
     }
 }
@@ -140,7 +144,17 @@ impl Plan {
             if plan.answers.has(&plan.need) || plan.answers.asked.len() >= MAX_ANSWERS {
                 return plan.refuse(gateway, Refusal::of(Reason::Internal));
             }
+            if !plan.take_place(&gateway.waiters) {
+                return plan.refuse(gateway, Refusal::for_now(Reason::Overloaded, 1));
+            }
         }
+    }
+
+    /// Takes a place among those that wait for the same server; whether there was one.
+    pub fn take_place(&mut self, waiters: &Waiters) -> bool {
+        self.place = None;
+        self.place = waiters.enter(self.need.endpoint(), self.size());
+        self.place.is_some()
     }
 
     /// How many bytes of the request it holds.
@@ -166,7 +180,7 @@ async fn ask<H: Host + 'static>(gateway: &Rc<Gateway<H>>, need: &Need) -> Told {
         Need::Keys(remote) => gateway.fetch_keys(*remote).await,
         Need::FreshKeys(remote, kid) => gateway.refetch_keys(*remote, kid).await,
         Need::Token(exchange, pair) => {
-            return Told::Token(gateway.obtain_token(*exchange, pair).await);
+            return Told::Token(gateway.await_token(*exchange, pair).await);
         }
         Need::Lookup(authenticator, url) => {
             return Told::Lookup(gateway.look_up(*authenticator, url).await);

@@ -29,7 +29,8 @@ pub fn forward<H: Host + 'static>(
     };
     match bearer {
         Some(held) => {
-            let value = format!("Bearer {}", held.token).into_bytes();
+            forward.injected = Some(held.tag());
+            let value = format!("Bearer {}", *held.token).into_bytes();
             forward.set.push(("authorization".to_owned(), value));
         }
         None if rule.upstream.authorization == Authorization::Keep
@@ -52,7 +53,7 @@ pub fn forward<H: Host + 'static>(
         &mut forward,
     )?;
     // What is set replaces every header of its name, so it needs no removing.
-    let Forward { remove, set } = &mut forward;
+    let Forward { remove, set, .. } = &mut forward;
     remove.retain(|name| !set.iter().any(|(other, _)| name == other.as_bytes()));
     remove.sort_unstable();
     remove.dedup();

@@ -27,6 +27,8 @@ fn resilient() -> String {
 fn an_outage_is_tried_again_and_a_word_about_the_request_is_not() {
     for (answer, calls) in [
         (Answer::Failed, 2),
+        (Answer::Unreachable, 2),
+        (Answer::TimedOut, 2),
         (reply(500, ""), 2),
         (reply(504, ""), 2),
         (reply_after(503, 9), 1),

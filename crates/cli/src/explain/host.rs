@@ -158,7 +158,7 @@ impl Host for ExplainHost {
             url: call_url(call),
             status: match &answer {
                 Some(Answer::Reply { status, .. }) => Some(*status),
-                Some(Answer::Failed | Answer::NotSent) | None => None,
+                _ => None,
             },
         });
         let answer = answer.ok_or(DispatchError)?;

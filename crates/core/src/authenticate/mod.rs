@@ -14,6 +14,7 @@ pub use identity::{ClientFacts, Identity};
 pub use jwt::JwtAuthenticator;
 pub use token_claims::TokenClaims;
 
+use crate::budget::Endpoint;
 use crate::http::Refusal;
 use crate::reply::{Challenge, Reason, Scheme};
 use crate::tokens::Pair;
@@ -51,6 +52,17 @@ pub enum Need {
     Lookup(usize, String),
 }
 
+impl Need {
+    /// The server that is asked.
+    pub fn endpoint(&self) -> Endpoint {
+        match self {
+            Need::Keys(remote) | Need::FreshKeys(remote, _) => Endpoint::Keys(*remote),
+            Need::Token(exchange, _) => Endpoint::Exchange(*exchange),
+            Need::Lookup(authenticator, _) => Endpoint::Lookup(*authenticator),
+        }
+    }
+}
+
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Stop {
         Stop::Refuse(refusal)
@@ -58,6 +70,11 @@ impl From<Refusal> for Stop {
 }
 
 impl Authenticator {
+    /// Whether it asks a database.
+    pub fn looks_up(&self) -> bool {
+        matches!(self, Authenticator::ClientCredentials(own) if own.lookup.is_some())
+    }
+
     /// How a caller is told to authenticate.
     fn scheme(&self) -> Scheme {
         match self {

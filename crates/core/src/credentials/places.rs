@@ -2,13 +2,13 @@
 
 use super::Source;
 use super::source::{decodes_to, pairs, split_pair};
-use crate::http::{Forward, Request};
+use crate::http::{Forward, HeaderNames, Request};
 use std::collections::BTreeSet;
 
 /// All the places that some authenticator of a policy reads.
 #[derive(Debug, Default)]
 pub struct Places {
-    headers: BTreeSet<String>,
+    headers: HeaderNames,
     queries: BTreeSet<String>,
     cookies: BTreeSet<String>,
 }
@@ -20,24 +20,27 @@ impl Places {
     /// Remembers a place.
     pub fn add(&mut self, source: &Source) {
         match source {
-            Source::Header { name, .. } => self.headers.insert(name.clone()),
-            Source::Query(name) => self.queries.insert(name.clone()),
-            Source::Cookie(name) => self.cookies.insert(name.clone()),
-        };
+            Source::Header { name, .. } => self.headers.insert(name),
+            Source::Query(name) => {
+                self.queries.insert(name.clone());
+            }
+            Source::Cookie(name) => {
+                self.cookies.insert(name.clone());
+            }
+        }
     }
 
     /// Removes the headers and cookies of these places from what goes on.
     pub fn strip_headers(&self, request: &Request, kept: &Kept, forward: &mut Forward) {
         for (name, _) in request.headers.iter() {
-            let Ok(text) = std::str::from_utf8(name) else {
-                continue;
-            };
-            let lower = text.to_ascii_lowercase();
-            if self.headers.contains(&lower) && !kept.contains(&lower) {
+            if self.headers.contains(name) && !is_kept(kept, name) {
                 forward.remove.push(name.to_vec());
             }
         }
-        let leaves = |name: &&String| !kept.contains(&name.to_ascii_lowercase());
+        if self.cookies.is_empty() {
+            return;
+        }
+        let leaves = |name: &&String| !is_kept(kept, name.as_bytes());
         let doomed: Vec<&String> = self.cookies.iter().filter(leaves).collect();
         if doomed.is_empty() {
             return;
@@ -69,11 +72,14 @@ impl Places {
 
     /// The query without these places; `None` where it stays as it is.
     pub fn strip_query(&self, query: &[u8], kept: &Kept) -> Option<Vec<u8>> {
+        if self.queries.is_empty() {
+            return None;
+        }
         let doomed = |pair: &[u8]| {
             let name = split_pair(pair).0;
             self.queries
                 .iter()
-                .any(|query| decodes_to(name, query) && !kept.contains(&query.to_ascii_lowercase()))
+                .any(|query| decodes_to(name, query) && !is_kept(kept, query.as_bytes()))
         };
         let split = || query.split(|byte| *byte == b'&');
         split().any(doomed).then(|| {
@@ -83,6 +89,11 @@ impl Places {
                 .join(&b"&"[..])
         })
     }
+}
+
+fn is_kept(kept: &Kept, name: &[u8]) -> bool {
+    kept.iter()
+        .any(|other| other.as_bytes().eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 //! a caller may send what is no UTF-8, and that must never trap.
 
 mod headers;
+mod names;
 mod request;
 mod verdict;
 
 pub use headers::{Headers, MAX_HEADERS};
+pub use names::HeaderNames;
 pub use request::{Request, normalise_host};
 pub use verdict::{Forward, Refusal, Reply, Verdict};

@@ -1,6 +1,7 @@
 //! What is to become of a request.
 
 use crate::reply::{Challenge, EXCHANGE_LIMITED, RATE_LIMITED, Reason};
+use crate::tokens::Injected;
 
 /// What is to become of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,8 @@ pub struct Forward {
     pub remove: Vec<Vec<u8>>,
     /// Headers to set, replacing all of that name. `:path` may be among them.
     pub set: Vec<(String, Vec<u8>)>,
+    /// Which obtained token is among them: an upstream that answers 401 refuses it.
+    pub injected: Option<Injected>,
 }
 
 /// An answer given by the gateway.

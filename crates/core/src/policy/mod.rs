@@ -18,12 +18,11 @@ use crate::authenticate::Authenticator;
 use crate::authorize::{Authorize, Limit};
 use crate::credentials::{Clients, Kept, Places};
 use crate::expression::{Expression, VariableSet};
-use crate::http::Headers;
+use crate::http::{HeaderNames, Headers};
 use crate::keys::RemoteKeys;
 use crate::reply::ErrorFormat;
 use crate::route::Router;
 use crate::tokens::Exchange;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// A policy that was checked and compiled.
@@ -48,8 +47,8 @@ pub struct Policy {
     pub places: Places,
     /// The headers that tell the upstream who calls.
     pub identity: Vec<(String, HeaderValue)>,
-    /// The headers that no caller may set, see [`reserved_name`].
-    pub reserved: BTreeSet<String>,
+    /// The headers that no caller may set, however they are spelt.
+    pub reserved: HeaderNames,
     /// Whether CORS preflights pass without credentials.
     pub bypass_preflight: bool,
     /// How refusals look where no rule matches.
@@ -61,10 +60,10 @@ pub struct Policy {
 impl Policy {
     /// The names of these headers or trailers that no caller may set, as they are spelt.
     pub fn reserved_in<'h>(&self, headers: &'h Headers) -> impl Iterator<Item = &'h [u8]> {
-        headers.iter().map(|(name, _)| name).filter(|name| {
-            let text = std::str::from_utf8(name);
-            text.is_ok_and(|name| self.reserved.contains(&reserved_name(name)))
-        })
+        headers
+            .iter()
+            .map(|(name, _)| name)
+            .filter(|name| self.reserved.contains(name))
     }
 }
 
@@ -144,10 +143,4 @@ impl HeaderValue {
             HeaderValue::ClientId | HeaderValue::Tenant | HeaderValue::Scopes => None,
         }
     }
-}
-
-/// The form under which header names are compared where a caller must not set them: lower
-/// case, and `_` as `-`, since some upstreams take them for the same.
-pub fn reserved_name(name: &str) -> String {
-    name.to_ascii_lowercase().replace('_', "-")
 }

@@ -101,18 +101,19 @@ impl Router {
     /// The first rule that matches.
     pub fn find(&self, method: &str, host: &str, target: &Target) -> Option<Matched> {
         let mut found = None;
-        self.walk(&self.exact, &target.segments, method, host, &mut found);
+        self.walk(&self.exact, target.segments(), method, host, &mut found);
         if !self.folded.is_leaf() {
-            let folded: Vec<String> = target.segments.iter().map(|part| fold_case(part)).collect();
-            self.walk(&self.folded, &folded, method, host, &mut found);
+            let folded: Vec<String> = target.segments().map(fold_case).collect();
+            let folded = folded.iter().map(String::as_str);
+            self.walk(&self.folded, folded, method, host, &mut found);
         }
         let rule = found?;
         let pattern = &self.rules.get(rule)?.pattern;
         let variables = pattern
             .iter()
-            .zip(&target.values)
+            .zip(target.values())
             .filter_map(|(segment, value)| match segment {
-                Segment::Variable(name) => Some((name.clone(), value.clone())),
+                Segment::Variable(name) => Some((name.clone(), value.to_owned())),
                 Segment::Literal(_) => None,
             })
             .collect();
@@ -121,10 +122,10 @@ impl Router {
 
     /// Visits every node that matches a prefix of the path. A node is visited at most once,
     /// and there are at most two ways on at each segment, so a policy bounds the work.
-    fn walk(
+    fn walk<'t>(
         &self,
         root: &Node,
-        segments: &[String],
+        segments: impl Iterator<Item = &'t str>,
         method: &str,
         host: &str,
         found: &mut Option<usize>,

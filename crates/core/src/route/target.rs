@@ -10,17 +10,24 @@ pub const MAX_TARGET: usize = 16 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TargetError;
 
+/// One segment's place: its name is without path parameters (`;…`), its value with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Segment {
+    start: usize,
+    name_end: usize,
+    value_end: usize,
+}
+
 /// A target, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The path that goes to the upstream: percent-encoded unreserved characters
     /// (RFC 3986 §2.3) are decoded, all else is as it came.
     pub path: String,
-    /// The path's segments, decoded, without path parameters (`;…`). A trailing slash doesn't count: `/a/` has the
-    /// segments of `/a`, as servers that tell them apart are rarer than servers that don't.
-    pub segments: Vec<String>,
-    /// The same with their path parameters, as path variables take them.
-    pub values: Vec<String>,
+    /// Where the segments stand in `decoded`, else in `path`.
+    segments: Vec<Segment>,
+    /// The segments decoded, one after the other; `None` where nothing needed decoding.
+    decoded: Option<String>,
     /// What follows the question mark, untouched; `None` without one.
     pub query: Option<Vec<u8>>,
     /// Whether `path` differs from what the caller sent.
@@ -49,9 +56,19 @@ impl Target {
         if query.is_some_and(|query| query.iter().any(|byte| *byte <= b' ' || *byte == 0x7f)) {
             return Err(TargetError);
         }
+        let query = query.map(<[u8]>::to_vec);
+        if let Some((path, segments)) = plain(raw) {
+            return Ok(Target {
+                path,
+                segments,
+                decoded: None,
+                query,
+                rewritten: false,
+            });
+        }
         let mut path = String::with_capacity(raw.len());
         let mut segments = Vec::new();
-        let mut values = Vec::new();
+        let mut decoded = String::with_capacity(raw.len());
         let mut parts = raw.split(|byte| *byte == b'/').skip(1).peekable();
         while let Some(part) = parts.next() {
             path.push('/');
@@ -62,23 +79,87 @@ impl Target {
                 }
                 break;
             }
-            let (name, value) = segment(part, &mut path)?;
-            segments.push(name);
-            values.push(value);
+            let (name_length, value) = segment(part, &mut path)?;
+            let start = decoded.len();
+            decoded.push_str(&value);
+            segments.push(Segment {
+                start,
+                name_end: start + name_length,
+                value_end: decoded.len(),
+            });
         }
         Ok(Target {
             rewritten: path.as_bytes() != raw,
             path,
             segments,
-            values,
-            query: query.map(<[u8]>::to_vec),
+            decoded: Some(decoded),
+            query,
         })
+    }
+
+    /// The path's segments, decoded, without path parameters (`;…`). A trailing slash doesn't
+    /// count: `/a/` has the segments of `/a`, as servers that tell them apart are rarer than
+    /// servers that don't.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.segments
+            .iter()
+            .map(|segment| self.text(segment.start, segment.name_end))
+    }
+
+    /// The same with their path parameters, as path variables take them.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.segments
+            .iter()
+            .map(|segment| self.text(segment.start, segment.value_end))
+    }
+
+    fn text(&self, start: usize, end: usize) -> &str {
+        let text = self.decoded.as_ref().unwrap_or(&self.path);
+        // The places were made together with the text.
+        text.get(start..end).unwrap_or_default()
     }
 }
 
-/// Decodes one segment and appends its normalised form to `path`. Gives it without and with
-/// its path parameters.
-fn segment(raw: &[u8], path: &mut String) -> Result<(String, String), TargetError> {
+/// A path in which every byte stands for itself, as most do: one pass and no decoding. `None`
+/// where there is more to look at.
+fn plain(raw: &[u8]) -> Option<(String, Vec<Segment>)> {
+    let mut segments = Vec::with_capacity(8);
+    let mut start = 1;
+    // Whether the segment so far could be a dot segment.
+    let mut dots = true;
+    for (at, byte) in raw.iter().enumerate().skip(1) {
+        match byte {
+            b'/' if dots => return None,
+            b'/' => {
+                segments.push(Segment {
+                    start,
+                    name_end: at,
+                    value_end: at,
+                });
+                start = at + 1;
+                dots = true;
+            }
+            b'.' => {}
+            _ if is_unreserved(*byte) => dots = false,
+            _ => return None,
+        }
+    }
+    if start < raw.len() {
+        if dots {
+            return None;
+        }
+        segments.push(Segment {
+            start,
+            name_end: raw.len(),
+            value_end: raw.len(),
+        });
+    }
+    Some((String::from_utf8(raw.to_vec()).ok()?, segments))
+}
+
+/// Decodes one segment and appends its normalised form to `path`. Gives it, and its length
+/// without path parameters.
+fn segment(raw: &[u8], path: &mut String) -> Result<(usize, String), TargetError> {
     let mut decoded = Vec::with_capacity(raw.len());
     // Servlet containers drop `;…` before they decode, resolve dots and choose a handler, so
     // it doesn't count here either; an encoded one is a character like any other.
@@ -118,16 +199,13 @@ fn segment(raw: &[u8], path: &mut String) -> Result<(String, String), TargetErro
         decoded.push(value);
     }
     let value = String::from_utf8(decoded).map_err(|_| TargetError)?;
-    let name = value
-        .get(..name_end.unwrap_or(value.len()))
-        .unwrap_or_default();
     // Dots before an encoded `;` are dots to whoever decodes first.
     let before = value.split(';').next().unwrap_or_default();
     // C1 controls, once decoded from UTF-8, are control characters too.
     if is_dots(before) || value.chars().any(char::is_control) || hides_more(&value) {
         return Err(TargetError);
     }
-    Ok((name.to_owned(), value))
+    Ok((name_end.unwrap_or(value.len()), value))
 }
 
 /// Whether a segment is empty or a dot segment, also to file systems that drop dots and
@@ -138,6 +216,9 @@ fn is_dots(name: &str) -> bool {
 
 /// Whether a server that decodes a second time would see another path.
 fn hides_more(decoded: &str) -> bool {
+    if !decoded.contains('%') {
+        return false;
+    }
     let twice: Vec<u8> = percent_decode_str(decoded).collect();
     let name = twice.split(|byte| *byte == b';').next().unwrap_or_default();
     twice != decoded.as_bytes()
@@ -251,9 +332,17 @@ mod tests {
         ] {
             let parsed = Target::parse(target.as_bytes()).unwrap();
             assert_eq!(parsed.path, path);
-            assert_eq!(parsed.segments, segments, "{target}");
+            let parts: Vec<&str> = parsed.segments().collect();
+            assert_eq!(parts, segments, "{target}");
             assert_eq!(parsed.rewritten, rewritten, "{target}");
         }
+    }
+
+    #[test]
+    fn path_variables_keep_path_parameters_and_names_lose_them() {
+        let target = Target::parse(b"/a;x=1/b%3By/c;").unwrap();
+        let parts: Vec<_> = target.segments().zip(target.values()).collect();
+        assert_eq!(parts, [("a", "a;x=1"), ("b;y", "b;y"), ("c", "c;")]);
     }
 
     #[test]

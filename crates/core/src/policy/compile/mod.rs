@@ -13,18 +13,19 @@ mod tokens;
 pub use names::{Url, url as absolute_url};
 
 use super::document::{self, ExpressionSource, Node, Path, Problem, problem_at, suggest};
-use super::{HeaderValue, Policy, raw, reserved_name};
+use super::{HeaderValue, Policy, raw};
 use crate::authenticate::Authenticator;
 use crate::authorize::is_scope_token;
 use crate::credentials::{Clients, Places, Source};
 use crate::expression::{Expression, Place, Variable};
+use crate::http::HeaderNames;
 use crate::keys::RemoteKeys;
 use crate::route::Router;
 use crate::tokens::Exchange;
 use broken::Broken;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// How a token comes about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +93,7 @@ struct Compiler<'n> {
     exchanges: Vec<Exchange>,
     remotes: Vec<RemoteKeys>,
     places: Places,
-    reserved: BTreeSet<String>,
+    reserved: HeaderNames,
     needs_source: bool,
     limits: usize,
 }
@@ -111,7 +112,7 @@ impl<'n> Compiler<'n> {
             exchanges: Vec::new(),
             remotes: Vec::new(),
             places: Places::default(),
-            reserved: BTreeSet::new(),
+            reserved: HeaderNames::of_any_spelling(),
             needs_source: false,
             limits: 0,
         }
@@ -333,7 +334,7 @@ impl<'n> Compiler<'n> {
             self.problem(path, mend);
             return None;
         }
-        self.reserved.insert(reserved_name(&name));
+        self.reserved.insert(&name);
         let value = match source.0.trim() {
             "client.id" => HeaderValue::ClientId,
             "tenant" => HeaderValue::Tenant,
@@ -354,8 +355,9 @@ impl<'n> Compiler<'n> {
             ("x-auth-scopes".to_owned(), HeaderValue::Scopes),
         ];
         // A default that is switched off stays reserved: an upstream may still read it.
-        self.reserved
-            .extend(identity.iter().map(|(name, _)| name.clone()));
+        for (name, _) in &identity {
+            self.reserved.insert(name);
+        }
         for (name, source) in headers {
             let place = path.key(&name);
             identity.retain(|(other, _)| !other.eq_ignore_ascii_case(&name));

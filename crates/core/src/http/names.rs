@@ -1,0 +1,108 @@
+//! A set of header names in which every header of every request is looked up.
+
+use std::collections::BTreeSet;
+
+/// Names up to this length, in bytes, are folded without an allocation.
+const SHORT: usize = 64;
+
+/// Header names, compared without letter case. A look-up allocates nothing for names of
+/// usual length, and most end at the name's length.
+#[derive(Debug)]
+pub struct HeaderNames {
+    names: BTreeSet<Vec<u8>>,
+    /// A bit for each length that some name has; the last stands for all longer ones.
+    lengths: u64,
+    fold: fn(u8) -> u8,
+}
+
+impl HeaderNames {
+    /// An empty set of names that differ in more than letter case.
+    pub fn new() -> HeaderNames {
+        HeaderNames::folded_by(|byte| byte.to_ascii_lowercase())
+    }
+
+    /// An empty set in which `_` is `-`, too: some upstreams take them for the same.
+    pub fn of_any_spelling() -> HeaderNames {
+        HeaderNames::folded_by(|byte| match byte {
+            b'_' => b'-',
+            _ => byte.to_ascii_lowercase(),
+        })
+    }
+
+    fn folded_by(fold: fn(u8) -> u8) -> HeaderNames {
+        HeaderNames {
+            names: BTreeSet::new(),
+            lengths: 0,
+            fold,
+        }
+    }
+
+    /// Adds a name.
+    pub fn insert(&mut self, name: &str) {
+        self.lengths |= length_bit(name.as_bytes());
+        self.names.insert(name.bytes().map(self.fold).collect());
+    }
+
+    /// Whether the name is in the set, however it is spelt.
+    pub fn contains(&self, name: &[u8]) -> bool {
+        if self.lengths & length_bit(name) == 0 {
+            return false;
+        }
+        let mut short = [0; SHORT];
+        match short.get_mut(..name.len()) {
+            Some(folded) => {
+                for (to, from) in folded.iter_mut().zip(name) {
+                    *to = (self.fold)(*from);
+                }
+                self.names.contains(&*folded)
+            }
+            None => {
+                let folded: Vec<u8> = name.iter().map(|byte| (self.fold)(*byte)).collect();
+                self.names.contains(&folded)
+            }
+        }
+    }
+}
+
+impl Default for HeaderNames {
+    fn default() -> HeaderNames {
+        HeaderNames::new()
+    }
+}
+
+fn length_bit(name: &[u8]) -> u64 {
+    1 << name.len().min(63)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_in_any_spelling_that_the_set_takes_for_one() {
+        let long = "x-".repeat(50);
+        let mut exact = HeaderNames::new();
+        let mut any = HeaderNames::of_any_spelling();
+        for name in ["x-auth-client", "ApiKey", long.as_str()] {
+            exact.insert(name);
+            any.insert(name);
+        }
+        let shouted = long.to_uppercase();
+        let underscored = long.replace('-', "_");
+        for (name, in_exact, in_any) in [
+            ("x-auth-client", true, true),
+            ("X-Auth-Client", true, true),
+            ("x_auth-Client", false, true),
+            ("apikey", true, true),
+            ("x-auth-clien", false, false),
+            ("x-auth-clienu", false, false),
+            ("", false, false),
+            (shouted.as_str(), true, true),
+            (underscored.as_str(), false, true),
+        ] {
+            assert_eq!(exact.contains(name.as_bytes()), in_exact, "{name}");
+            assert_eq!(any.contains(name.as_bytes()), in_any, "{name}");
+        }
+        assert!(!any.contains(b"x-auth-clie\xff\xfe"));
+    }
+}
