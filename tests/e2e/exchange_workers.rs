@@ -49,7 +49,11 @@ impl Party {
     fn ask(&self, id: &str) -> u16 {
         let client = Client::new(self.envoy.address_of("workers").unwrap());
         let request = client.get("/").header("x-client-id", id);
-        request.header("x-client-secret", "s").send().unwrap().status
+        request
+            .header("x-client-secret", "s")
+            .send()
+            .unwrap()
+            .status
     }
 
     fn stat(&self, name: &str) -> u64 {
