@@ -19,7 +19,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use self::inputs::Inputs;
-use self::lanes::{Lane, Parts};
+use self::lanes::{Kind, Lane, Parts};
 use self::load::Turn;
 use self::peers::Authorizer;
 use crate::envoy::Envoy;
@@ -101,7 +101,8 @@ impl Stand {
 
     /// Fetches keys, obtains the pairs' tokens, and lets the engine compile what is hot.
     fn warm_up(&self) -> Result<()> {
-        for lane in &self.lanes {
+        let ours = |lane: &&Lane| lane.kind == Kind::Doorward;
+        for lane in self.lanes.iter().filter(ours) {
             process::progress(&format!("warming up {}", lane.name));
             // The first requests may come before the keys; a pair's first one waits for its exchange.
             let mut tries = 0;
