@@ -391,15 +391,15 @@ fn judge_client<H: Host + 'static>(
 }
 
 fn count<H: Host>(context: &Context<'_, H>, limit: &Limit, scope: &Scope) -> Result<(), Refusal> {
-    match context.answers.counted.replace(true) {
-        true => Ok(()),
-        false => {
-            let admitted = limit.enter(context, scope);
-            let host = &context.gateway.host;
-            host.trace(Step::Judged(Demand::Limit, admitted.is_ok()));
-            admitted
-        }
+    // A look takes nothing, so where only failures count every telling looks: else many requests
+    // could begin while there is room, and send their guesses one by one afterwards.
+    if context.answers.counted.replace(true) && !limit.failures_only {
+        return Ok(());
     }
+    let admitted = limit.enter(context, scope);
+    let host = &context.gateway.host;
+    host.trace(Step::Judged(Demand::Limit, admitted.is_ok()));
+    admitted
 }
 
 fn allow<H: Host>(gateway: &Gateway<H>, forward: Forward) -> Verdict {

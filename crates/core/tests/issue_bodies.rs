@@ -39,9 +39,13 @@ rules:
 
 const GOOD: &str = r#"{"id": "shop", "secret": "s"}"#;
 
-fn proxy() -> Proxy {
+fn policy() -> String {
     let policy = POLICY.replace("@KEY@", &digest("k"));
-    Proxy::new(1, &policy.replace("@SECRET@", &digest("s")))
+    policy.replace("@SECRET@", &digest("s"))
+}
+
+fn proxy() -> Proxy {
+    Proxy::new(1, &policy())
 }
 
 #[test]
@@ -128,6 +132,22 @@ fn a_slow_body_is_refused_after_its_time_and_counts_as_a_failure() {
     }
     let next = proxy.said(proxy.ask(0, post("/login", &[])));
     assert!(next.starts_with("429 rate_limited"), "{next}");
+}
+
+#[test]
+fn heads_that_came_early_give_nobody_more_guesses() {
+    let proxy = Proxy::new(2, &policy());
+    let held = (0..20).map(|number| proxy.ask(number % 2, post("/login", &[])));
+    let held: Vec<_> = held.collect();
+    for (guesses, ticket) in held.into_iter().enumerate() {
+        let guess = format!(r#"{{"id": "shop", "secret": "{guesses}"}}"#);
+        proxy.body(ticket, guess.as_bytes());
+        let expected = match guesses < 3 {
+            true => "401 client_secret",
+            false => "429 rate_limited after 20",
+        };
+        assert_eq!(proxy.said(ticket), expected, "{guesses}");
+    }
 }
 
 #[test]
