@@ -292,6 +292,10 @@ fn attempt<H: Host + 'static>(
 /// what looks like some goes no further.
 fn preflight_head<H: Host>(context: &Context<'_, H>, rule: &Rule) -> Result<Verdict, Stop> {
     let gateway = context.gateway;
+    // The upstream has nothing to say about what isn't its own.
+    if rule.is_answered_here() {
+        return Err(Refusal::of(Reason::NoRule).into());
+    }
     gateway.host.trace(Step::Preflight);
     admit(context, rule)?;
     let forward = without_credentials(gateway, context.request, context.target, rule);

@@ -166,6 +166,20 @@ fn keys_are_only_read() {
 }
 
 #[test]
+fn nothing_goes_on_from_what_is_answered_here_not_even_a_preflight() {
+    let issue = "issue: {token: session, client_auth: client_secret_basic}";
+    let login =
+        format!("  - match: {{path: /login}}\n    {issue}\ncors: {{bypass_preflight: true}}\n");
+    let proxy = Proxy::new(1, &(policy() + &login));
+    for (path, asked) in [("/jwks.json", "GET"), ("/login", "POST")] {
+        let origin = ("origin", "https://shop.example.com");
+        let headers = [origin, ("access-control-request-method", asked)];
+        let verdict = proxy.decide(method("OPTIONS", path, &headers));
+        assert_eq!(short(&verdict), "403 no_rule", "{path}");
+    }
+}
+
+#[test]
 fn metadata_leads_to_the_keys() {
     let proxy = Proxy::new(1, &policy());
     let response = answer(

@@ -98,6 +98,11 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Whether the gateway answers itself, so that nothing goes on to an upstream.
+    pub fn is_answered_here(&self) -> bool {
+        self.issue.is_some() || self.publish.is_some()
+    }
+
     /// Whether clients prove themselves by assertions here.
     pub fn takes_assertions(&self) -> bool {
         let auth = self.issue.as_ref().map(|issue| &issue.client_auth);
