@@ -167,6 +167,50 @@ fn every_fault_of_an_assertion_is_401_with_its_own_detailed_reason() {
 }
 
 #[test]
+fn a_forged_assertion_costs_the_same_checks_whoever_it_names() {
+    // Two other points of the curve (RFC 7515 appendix A.3, RFC 7517 appendix A.1).
+    let points = [
+        (
+            "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+            "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+        ),
+        (
+            "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+            "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+        ),
+    ];
+    let keys = points.map(|(x, y)| json!({"jwk": {"kty": "EC", "crv": "P-256", "x": x, "y": y}}));
+    let rotating = format!("  - {{id: rotating, public_keys: {}}}\n", json!(keys));
+    let own = "  own: {jwt: {algorithms: [ES256], keys: {client: claims.iss}}}";
+    let more = format!("{rotating}authenticators:\n{own}\ntokens:");
+    let policy = policy().replace("tokens:", &more);
+    let proxy = Proxy::new(
+        1,
+        &(policy + "  - {match: {path: /in}, authenticate: own}\n"),
+    );
+    let checks = |run: &dyn Fn()| {
+        let before = proxy.world.checks.get();
+        run();
+        proxy.world.checks.get() - before
+    };
+    for (kid, expected) in [(None, 2), (Some("some"), 1)] {
+        for id in ["app-1", "rotating", "keyless", "gone", "off", "nobody"] {
+            let forged = forged(&es256(kid, &assertion_claims(id, AUDIENCE, &json!({}))));
+            let assertion = checks(&|| {
+                let said = proxy.token(post("/oauth/app/token", &[]), &request(id, &forged));
+                assert!(said.starts_with("401 assertion_"), "{said}");
+            });
+            let bearer = format!("Bearer {forged}");
+            let token = checks(&|| {
+                let verdict = proxy.decide(get("/in", &[("authorization", &bearer)]));
+                assert_eq!(short(&verdict), "401 token_signature");
+            });
+            assert_eq!((assertion, token), (expected, expected), "{id} {kid:?}");
+        }
+    }
+}
+
+#[test]
 fn every_bad_field_is_named() {
     let proxy = Proxy::new(1, &policy());
     let ticket = proxy.send(

@@ -1,7 +1,7 @@
 //! Keys of the clients' own: a token is proven by the keys of the client that it names.
 
 use super::{Identity, Proof, TokenClaims, jwt};
-use crate::credentials::{Client, ClientIndex, Clients};
+use crate::credentials::{Client, ClientIndex, Clients, proving_key};
 use crate::decide::Context;
 use crate::expression::{Expression, Scope, Variable};
 use crate::host::Host;
@@ -18,15 +18,10 @@ pub struct ClientKeys {
     /// The client whose keys they are. It sees claims that nobody has proven yet, and decides
     /// about nothing but the keys.
     pub client: Expression,
-    decoys: Decoys,
-}
-
-/// What a token is checked against that names no client with a usable key: the answer takes as
-/// long then.
-#[derive(Debug)]
-struct Decoys {
+    /// What a token is checked against that names no client with a usable secret: the answer
+    /// takes as long then.
     secret: Key,
-    /// For each algorithm a client that has a public key for it; for others no client has.
+    /// The same for public keys: for each algorithm the client with the most of them.
     public: Vec<(Algorithm, ClientIndex)>,
 }
 
@@ -41,15 +36,13 @@ impl ClientKeys {
         clients: &Clients,
     ) -> Result<ClientKeys, KeyError> {
         let public = algorithms.iter().filter_map(|algorithm| {
-            let index = clients.with_public_key_for(*algorithm)?;
+            let index = clients.with_public_keys_for(*algorithm)?;
             Some((*algorithm, index))
         });
         Ok(ClientKeys {
             client,
-            decoys: Decoys {
-                secret: Key::from_secret(&DECOY)?,
-                public: public.collect(),
-            },
+            secret: Key::from_secret(&DECOY)?,
+            public: public.collect(),
         })
     }
 
@@ -72,17 +65,35 @@ impl ClientKeys {
             let (_, client) = clients.find(&id)?;
             client.enabled.then_some(client)
         });
-        let keys = client.map_or_else(Vec::new, |client| keys_of(client, compact, context));
-        if !keys.is_empty() {
-            let proven = keys.iter().find(|key| verify(compact, key, host));
-            return proven
-                .map(|key| Proof::by(key, None))
-                .ok_or(TokenError::Signature);
+        let algorithm = compact.algorithm();
+        let proven = match algorithm.family() {
+            Family::Hmac => self.proving_secret(context, client, compact),
+            _ => {
+                let decoy = self.public.iter().find(|(other, _)| *other == algorithm);
+                let decoy = decoy.and_then(|(_, client)| clients.get(*client));
+                proving_key(client, decoy, compact, context.now, host).ok()
+            }
+        };
+        let proof = proven.map(|key| Proof::by(key, None));
+        proof.ok_or(TokenError::Signature)
+    }
+
+    /// The client's live secret that proves a token. Without any the decoy takes the time.
+    fn proving_secret<'c, H: Host>(
+        &self,
+        context: &Context<'_, H>,
+        client: Option<&'c Client>,
+        compact: &Compact<'_>,
+    ) -> Option<&'c Key> {
+        let host = &context.gateway.host;
+        let own = client.map_or(&[][..], |client| &client.signing_secrets);
+        let own = own.iter().map(|secret| secret.key());
+        let usable = |key: &&Key| key.fits(compact.algorithm()) && key.is_live(context.now);
+        let mut own = own.filter(usable).peekable();
+        if own.peek().is_none() {
+            std::hint::black_box(verify(compact, &self.secret, host));
         }
-        if let Some(decoy) = self.decoys.of(compact.algorithm(), clients) {
-            let _ = std::hint::black_box(verify(compact, decoy, host));
-        }
-        Err(TokenError::Signature)
+        own.find(|key| verify(compact, key, host))
     }
 
     /// The client that claims name.
@@ -102,36 +113,5 @@ impl ClientKeys {
             identity.set_variables(uses, &mut scope);
         }
         jwt::text(self.client.evaluate_text(&scope))
-    }
-}
-
-impl Decoys {
-    fn of<'d>(&'d self, algorithm: Algorithm, clients: &'d Clients) -> Option<&'d Key> {
-        if algorithm.family() == Family::Hmac {
-            return Some(&self.secret);
-        }
-        let (_, index) = self.public.iter().find(|(one, _)| *one == algorithm)?;
-        let mut keys = clients.get(*index)?.public_keys.iter();
-        keys.find(|key| key.fits(algorithm))
-    }
-}
-
-/// The client's keys that may prove the token now.
-fn keys_of<'c, H: Host>(
-    client: &'c Client,
-    compact: &Compact<'_>,
-    context: &Context<'_, H>,
-) -> Vec<&'c Key> {
-    let (algorithm, now) = (compact.algorithm(), context.now);
-    match algorithm.family() {
-        Family::Hmac => {
-            let keys = client.signing_secrets.iter().map(|secret| secret.key());
-            keys.filter(|key| key.fits(algorithm) && key.is_live(now))
-                .collect()
-        }
-        _ => client
-            .public_keys
-            .candidates(compact.kid(), algorithm, now)
-            .collect(),
     }
 }

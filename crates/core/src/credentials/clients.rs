@@ -1,7 +1,9 @@
 //! The embedded store of clients and their API keys.
 
 use super::SecretDigest;
-use crate::jose::{Algorithm, KeySet, PrivateKey};
+use crate::jose::{
+    Algorithm, Compact, HostVerifier, Key, KeySet, MAX_CANDIDATES, PrivateKey, verify,
+};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -43,6 +45,48 @@ impl std::fmt::Debug for Client {
             .field("enabled", &self.enabled)
             .finish_non_exhaustive()
     }
+}
+
+impl Client {
+    fn keys_for(&self, algorithm: Algorithm) -> impl Iterator<Item = &Key> {
+        let keys = self.public_keys.iter();
+        keys.filter(move |key| key.fits(algorithm))
+    }
+}
+
+/// The client's live public key that proves a token.
+///
+/// Where none does, keys of `decoy` are tried until there were as many as this token could be held
+/// against: that a client doesn't exist, or how many keys it has, takes no other time. So `decoy`
+/// is the client with the most of them ([`Clients::with_public_keys_for`]).
+///
+/// # Errors
+/// Whether a key of the client's was tried.
+pub fn proving_key<'c>(
+    client: Option<&'c Client>,
+    decoy: Option<&Client>,
+    compact: &Compact<'_>,
+    now: Duration,
+    host: &dyn HostVerifier,
+) -> Result<&'c Key, bool> {
+    let (kid, algorithm) = (compact.kid(), compact.algorithm());
+    let mut tried = 0;
+    let own = client.map(|client| client.public_keys.candidates(kid, algorithm, now));
+    for key in own.into_iter().flatten() {
+        tried += 1;
+        if verify(compact, key, host) {
+            return Ok(key);
+        }
+    }
+    // Every key of a client's has an id: a token that names one is held against one.
+    let most = kid.map_or(MAX_CANDIDATES, |_| 1);
+    let others = decoy
+        .into_iter()
+        .flat_map(|decoy| decoy.keys_for(algorithm));
+    for key in others.take(most).skip(tried) {
+        std::hint::black_box(verify(compact, key, host));
+    }
+    Err(tried > 0)
 }
 
 /// One API key.
@@ -104,10 +148,12 @@ impl Clients {
         Some((index, self.get(index)?))
     }
 
-    /// A client that has a public key for this algorithm.
-    pub fn with_public_key_for(&self, algorithm: Algorithm) -> Option<ClientIndex> {
-        let fits = |client: &Client| client.public_keys.iter().any(|key| key.fits(algorithm));
-        self.clients.iter().position(fits).map(ClientIndex)
+    /// The client that has the most public keys for this algorithm; none where no client has any.
+    pub fn with_public_keys_for(&self, algorithm: Algorithm) -> Option<ClientIndex> {
+        let clients = self.clients.iter().enumerate();
+        let counted = clients.map(|(index, client)| (client.keys_for(algorithm).count(), index));
+        let (count, index) = counted.max()?;
+        (count > 0).then_some(ClientIndex(index))
     }
 
     /// The key that was presented.

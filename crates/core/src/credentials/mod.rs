@@ -9,7 +9,7 @@ mod secrets;
 mod source;
 
 pub use basic::{BasicPair, read_basic};
-pub use clients::{ApiKey, Client, ClientIndex, Clients, digest};
+pub use clients::{ApiKey, Client, ClientIndex, Clients, digest, proving_key};
 pub use places::{Kept, Places};
 pub use secrets::{SecretDigest, SecretWorth, judge_secret};
 pub use source::{ExtractError, Source, extract, pairs as source_pairs};

@@ -2,12 +2,10 @@
 
 use super::Proven;
 use super::replay::Use;
-use crate::credentials::{Client, ClientIndex};
+use crate::credentials::{Client, ClientIndex, proving_key};
 use crate::decide::Context;
 use crate::host::Host;
-use crate::jose::{
-    Algorithm, ClaimRules, Claims, Compact, DEFAULT_MAX_TOKEN_LEN, Key, TokenError, verify,
-};
+use crate::jose::{Algorithm, ClaimRules, Claims, Compact, DEFAULT_MAX_TOKEN_LEN, Key, TokenError};
 use crate::observe::Step;
 use crate::reply::Reason;
 use serde_json::Value;
@@ -21,8 +19,8 @@ pub struct AssertionRules {
     pub claims: ClaimRules,
     /// Whether an assertion without `jti` is refused; else it isn't looked at twice.
     pub jti_required: bool,
-    /// For each algorithm a client that has a key for it. A signature that there is no key for
-    /// is checked with that one: so a client that doesn't exist takes as long as one that does.
+    /// For each algorithm the client with the most keys for it. A signature that there is no key
+    /// for is checked with those: so a client that doesn't exist takes as long as one that does.
     pub decoys: Vec<(Algorithm, ClientIndex)>,
 }
 
@@ -77,33 +75,18 @@ impl AssertionRules {
         let gateway = context.gateway;
         let clients = &gateway.policy.clients;
         let found = clients.find(id).map(|(_, client)| client);
-        let mut tried = false;
-        if let Some(client) = found {
-            let keys = &client.public_keys;
-            let mut keys = keys.candidates(compact.kid(), compact.algorithm(), context.now);
-            let proving = keys.find(|key| {
-                tried = true;
-                verify(compact, key, &gateway.host)
-            });
-            if let Some(key) = proving {
-                return Ok((client, key));
-            }
+        let algorithm = compact.algorithm();
+        let decoy = self.decoys.iter().find(|(other, _)| *other == algorithm);
+        let decoy = decoy.and_then(|(_, client)| clients.get(*client));
+        match (
+            found,
+            proving_key(found, decoy, compact, context.now, &gateway.host),
+        ) {
+            (Some(client), Ok(key)) => Ok((client, key)),
+            (None, _) => Err(Reason::AssertionClient),
+            (Some(_), Err(false)) => Err(Reason::AssertionKey),
+            (Some(_), Err(true)) => Err(Reason::AssertionSignature),
         }
-        if !tried && let Some(decoy) = self.decoy(context, compact.algorithm()) {
-            // Only for the time that it takes.
-            verify(compact, decoy, &gateway.host);
-        }
-        Err(match (found, tried) {
-            (None, _) => Reason::AssertionClient,
-            (Some(_), false) => Reason::AssertionKey,
-            (Some(_), true) => Reason::AssertionSignature,
-        })
-    }
-
-    fn decoy<'g, H>(&self, context: &Context<'g, H>, algorithm: Algorithm) -> Option<&'g Key> {
-        let (_, client) = self.decoys.iter().find(|(other, _)| *other == algorithm)?;
-        let client = context.gateway.policy.clients.get(*client)?;
-        client.public_keys.iter().find(|key| key.fits(algorithm))
     }
 
     /// The use that must be new; `None` where nothing tells one assertion from another.

@@ -152,7 +152,7 @@ impl Compiler<'_> {
             }
         };
         let decoys = algorithms.iter().filter_map(|algorithm| {
-            let client = self.clients.with_public_key_for(*algorithm)?;
+            let client = self.clients.with_public_keys_for(*algorithm)?;
             Some((*algorithm, client))
         });
         AssertionRules {
