@@ -117,6 +117,36 @@ fn current_next_and_previous_keys_are_published_without_their_private_halves() {
 }
 
 #[test]
+fn a_key_of_two_tokens_is_published_as_long_as_either_may_be_good() {
+    let key = format!(
+        "{{pem: {}, kid: k, expires: 2026-11-21T13:00:00Z}}",
+        text(FIRST)
+    );
+    let sign =
+        |life: &str| format!("{{sign: {{algorithm: ES256, keys: [{key}], lifetime: {life}}}}}");
+    let (short, long) = (sign("1h"), sign("12h"));
+    let forever = long.replace(", expires: 2026-11-21T13:00:00Z", "");
+    for (first, second, hours) in [
+        (&short, &long, Some(13)),
+        (&long, &short, Some(13)),
+        (&short, &forever, None),
+        (&forever, &short, None),
+    ] {
+        let proxy = Proxy::new(
+            1,
+            &format!(
+                "version: 1\ntokens: {{a: {first}, b: {second}}}\nrules: [{{match: {{path: /}}, publish_keys: [a, b]}}]"
+            ),
+        );
+        proxy.jump(seconds(hours.unwrap_or(10_000) * 3600 - 1));
+        assert_eq!(kids(&answer(&proxy, "/", &[])), ["k"], "{hours:?}");
+        proxy.jump(seconds(1));
+        let left = usize::from(hours.is_none());
+        assert_eq!(kids(&answer(&proxy, "/", &[])).len(), left, "{hours:?}");
+    }
+}
+
+#[test]
 fn whoever_has_the_set_is_told_so() {
     let proxy = Proxy::new(1, &policy());
     let first = answer(&proxy, "/jwks.json", &[]);

@@ -97,9 +97,11 @@ impl Compiler<'_> {
                     jwk.insert("kid".to_owned(), kid.into());
                 }
                 let text = Value::Object(jwk).to_string();
-                // Two tokens may be signed with one key.
-                if keys.iter().all(|(other, _)| *other != text) {
-                    keys.push((text, end.map(|end| end.saturating_add(signing.lifetime))));
+                let end = end.map(|end| end.saturating_add(signing.lifetime));
+                // Two tokens may be signed with one key: it is there for the one that lasts longer.
+                match keys.iter_mut().find(|(other, _)| *other == text) {
+                    Some((_, known)) => *known = known.zip(end).map(|(one, other)| one.max(other)),
+                    None => keys.push((text, end)),
                 }
             }
         }
