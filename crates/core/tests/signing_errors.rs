@@ -84,6 +84,18 @@ fn tokens_that_could_never_be_signed() {
             &["tokens.t.sign.keys[1]: another key of this token has the same kid"],
         ),
         (
+            "{algorithm: ES256, keys: [{pem: $EC, kid: a, expires: 2027-01-01T00:00:00Z}, {pem: $EC, kid: b, not_before: 2027-01-01T00:00:01Z}], lifetime: 1h}",
+            &["tokens.t.sign.keys: after one key's `expires` none signs"],
+        ),
+        (
+            "{algorithm: ES256, keys: [{pem: $EC, kid: a, expires: 2027-01-01T00:00:00Z}, {pem: $EC, kid: b, not_before: 2027-01-01T00:00:00Z}], lifetime: 1h}",
+            &[],
+        ),
+        (
+            "{algorithm: ES256, keys: [{pem: $EC, kid: a, expires: 2027-01-01T00:00:00Z}, {pem: $EC, kid: b, not_before: 2027-02-01T00:00:00Z}, {pem: $EC, kid: c}], lifetime: 1h}",
+            &[],
+        ),
+        (
             "{algorithm: HS256, keys: [{client_secret: true}, {secret: {value: $32}}], lifetime: 1h}",
             &["tokens.t.sign.keys: beside the client's own secret no other key signs"],
         ),

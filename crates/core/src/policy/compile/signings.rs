@@ -112,6 +112,16 @@ impl Compiler<'_> {
             }
             keys.push(key);
         }
+        let spans = keys.iter().map(PrivateKey::key);
+        for end in spans.clone().filter_map(Key::expires) {
+            let later = |key: &Key| key.not_before().is_some_and(|begin| begin > end);
+            if spans.clone().any(later) && !spans.clone().any(|key| key.is_live(end)) {
+                self.problem(
+                    path,
+                    "after one key's `expires` none signs until a later one's `not_before`; let these be one time",
+                );
+            }
+        }
         match own_secrets {
             true => Some(Given::Clients),
             // The others' problems are told.
