@@ -174,6 +174,14 @@ fn a_body_in_slow_chunks_is_read_whole() {
     );
     let answer = GATEWAY.client("tokens").raw(request.as_bytes()).unwrap();
     assert_token(&answer);
+    // Also where they come long after it.
+    let mut connection = GATEWAY.client("tokens").connect().unwrap();
+    let (early, late) = request.split_at(request.len() - "0\r\nx-sum: 1\r\n\r\n".len());
+    for part in [early, late] {
+        connection.write(part.as_bytes()).unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_token(&connection.read("POST").unwrap());
     let empty = "POST /login HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n\
          transfer-encoding: chunked\r\n\r\n0\r\nx-sum: 1\r\n\r\n";
     let answer = GATEWAY.client("tokens").raw(empty.as_bytes()).unwrap();
