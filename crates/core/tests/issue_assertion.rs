@@ -136,7 +136,8 @@ fn every_fault_of_an_assertion_is_401_with_its_own_detailed_reason() {
         ),
         ("app-1", own(json!({"jti": ""})), "assertion_claims"),
         ("app-1", own(json!({"jti": 7})), "assertion_claims"),
-        ("app-1", own(json!({"sub": 7})), "assertion_malformed"),
+        ("app-1", own(json!({"sub": 7})), "assertion_claims"),
+        ("app-1", own(json!({"exp": "soon"})), "assertion_claims"),
         (
             "app-1",
             hs256("a-secret-of-at-least-32-bytes-in-all", &claims(&json!({}))),

@@ -48,7 +48,7 @@ impl AssertionRules {
         if !self.algorithms.contains(&compact.algorithm()) {
             return Err(Reason::AssertionAlgorithm);
         }
-        let claims = compact.claims().map_err(|_| Reason::AssertionMalformed)?;
+        let claims = compact.claims().map_err(reason)?;
         let id = id.or_else(|| claims.subject()).unwrap_or_default();
         let (client, key) = self.proving_key(context, id, &compact)?;
         host.trace(Step::SignatureProven);

@@ -227,7 +227,7 @@ reasons! {
         LookupUnavailable => LOOKUP_UNAVAILABLE, "lookup_unavailable";
         /// A call could not be counted against its limit.
         LimitUncounted => OVERLOADED, "limit_uncounted";
-        /// The client has as many live assertions as the table of used ones holds for it.
+        /// The table of used assertions has no room for another live one of this client's.
         ReplayFull => OVERLOADED, "replay_full";
         /// An assertion could not be written down as used.
         ReplayUnrecorded => OVERLOADED, "replay_unrecorded";
