@@ -22,6 +22,7 @@ pub enum HeaderMap {
 #[derive(Debug, Clone, Copy)]
 #[repr(u32)]
 pub enum Buffer {
+    RequestBody = 0,
     CallReplyBody = 4,
     PluginConfiguration = 7,
 }

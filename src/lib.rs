@@ -4,6 +4,7 @@
 //! - `root`: one policy's life in one VM: configuration, ticks, answers to calls, and the
 //!   requests that wait for them.
 //! - `request`: one HTTP request: its head in, a verdict out.
+//! - `bodies`: whether the proxy shows the bodies that are waited for.
 //! - `host`: the core's [`doorward_core::host::Host`] over this proxy.
 //! - `envoy`: what Envoy does for a filter beyond the ABI.
 //! - `hostcalls`: the proxy's functions, each with its status. The SDK's wrappers panic on
@@ -15,6 +16,7 @@
     reason = "the SDK's macro writes an exported function without any"
 )]
 
+mod bodies;
 mod envoy;
 mod host;
 mod hostcalls;

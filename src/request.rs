@@ -1,11 +1,11 @@
 //! One HTTP request: its head in, a verdict out.
 
 use crate::host::{ProxyHost, log};
-use crate::hostcalls::{self, HeaderMap, Refused};
+use crate::hostcalls::{self, Buffer, HeaderMap, Refused};
 use crate::root::Shared;
 use doorward_core::engine::{Decision, Engine};
 use doorward_core::host::Level;
-use doorward_core::http::{Forward, Headers, Reply, Request, Verdict};
+use doorward_core::http::{Forward, Headers, Reply, Request, Response, Verdict};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::cell::Cell;
@@ -27,6 +27,10 @@ pub struct RequestContext {
     id: u32,
     shared: Rc<Shared>,
     stage: Rc<Cell<Stage>>,
+    /// Whether the verdict waits for the rest of the body.
+    awaits_body: Cell<bool>,
+    /// How many bytes of the body the proxy holds.
+    body_size: Cell<usize>,
 }
 
 impl RequestContext {
@@ -36,10 +40,12 @@ impl RequestContext {
             id,
             shared,
             stage: Rc::new(Cell::new(Stage::Waiting)),
+            awaits_body: Cell::new(false),
+            body_size: Cell::new(0),
         }
     }
 
-    fn decide(&self, engine: &Engine<ProxyHost>, count: usize) -> Stage {
+    fn decide(&self, engine: &Engine<ProxyHost>, count: usize, is_whole: bool) -> Stage {
         let headers = hostcalls::header_pairs(HeaderMap::Request)
             .ok()
             .and_then(Headers::from_wire);
@@ -57,18 +63,59 @@ impl RequestContext {
                 .then(source_address)
                 .flatten(),
         };
-        match engine.decide(self.id, request) {
-            Decision::Now(verdict) => apply(&verdict),
-            Decision::Later => {
-                let mut waiting = self.shared.waiting.borrow_mut();
-                waiting.insert(self.id, self.stage.clone());
-                Stage::Waiting
+        let decision = match engine.decide(self.id, request) {
+            Decision::NeedsBody if is_whole => engine.body_whole(self.id, Vec::new()),
+            decision => decision,
+        };
+        match decision {
+            Decision::Now(verdict) => return apply(&verdict),
+            Decision::Later => {}
+            Decision::NeedsBody => {
+                self.awaits_body.set(true);
+                self.shared.bodies.await_first(self.id);
             }
+        }
+        let mut waiting = self.shared.waiting.borrow_mut();
+        waiting.insert(self.id, self.stage.clone());
+        Stage::Waiting
+    }
+
+    /// A part of the body that the verdict waits for has come. The proxy keeps the parts
+    /// together, and hands over the whole.
+    fn take_body(&self, engine: &Engine<ProxyHost>, is_whole: bool) {
+        let size = self.body_size.get();
+        let verdict = match is_whole {
+            false => engine.body_so_far(self.id, size),
+            true => {
+                self.awaits_body.set(false);
+                match read_body(engine, self.id, size) {
+                    Decision::Now(verdict) => Some(verdict),
+                    // It is in the engine's hands now, which will tell.
+                    Decision::Later | Decision::NeedsBody => None,
+                }
+            }
+        };
+        if let Some(verdict) = verdict {
+            self.awaits_body.set(false);
+            self.shared.waiting.borrow_mut().remove(&self.id);
+            self.stage.set(apply(&verdict));
+        }
+    }
+
+    fn body_came(&self, size: usize, is_whole: bool) {
+        self.body_size.set(size);
+        if self.awaits_body.get()
+            && self.stage.get() == Stage::Waiting
+            && let Some(engine) = self.shared.engine.borrow().clone()
+        {
+            self.shared.bodies.show();
+            self.take_body(&engine, is_whole);
         }
     }
 
     /// Waits for no verdict any more.
     fn leave(&self) {
+        self.shared.bodies.forget(self.id);
         if self.shared.waiting.borrow_mut().remove(&self.id).is_some()
             && let Some(engine) = self.shared.engine.borrow().as_deref()
         {
@@ -104,17 +151,18 @@ impl Context for RequestContext {
 }
 
 impl HttpContext for RequestContext {
-    fn on_http_request_headers(&mut self, count: usize, _: bool) -> Action {
+    fn on_http_request_headers(&mut self, count: usize, is_whole: bool) -> Action {
         let engine = self.shared.engine.borrow().clone();
         let stage = match engine {
-            Some(engine) => self.decide(&engine, count),
+            Some(engine) => self.decide(&engine, count, is_whole),
             None => refuse_unread(503, "internal"),
         };
         self.stage.set(stage);
         self.action()
     }
 
-    fn on_http_request_body(&mut self, _: usize, _: bool) -> Action {
+    fn on_http_request_body(&mut self, size: usize, is_whole: bool) -> Action {
+        self.body_came(size, is_whole);
         self.action()
     }
 
@@ -124,7 +172,27 @@ impl HttpContext for RequestContext {
             self.leave();
             self.stage.set(refuse_unread(503, "internal"));
         }
+        self.body_came(self.body_size.get(), true);
         self.action()
+    }
+}
+
+/// Decides with the whole body, which the proxy holds.
+fn read_body(engine: &Engine<ProxyHost>, id: u32, size: usize) -> Decision {
+    if let Some(verdict) = engine.body_so_far(id, size) {
+        return Decision::Now(verdict);
+    }
+    let body = match size {
+        0 => Ok(Vec::new()),
+        _ => hostcalls::buffer(Buffer::RequestBody, size),
+    };
+    match body {
+        Ok(body) if body.len() == size => engine.body_whole(id, body),
+        // What isn't seen can't be judged.
+        _ => match engine.body_withheld(id) {
+            Some(verdict) => Decision::Now(verdict),
+            None => Decision::Later,
+        },
     }
 }
 
@@ -142,7 +210,8 @@ pub fn apply(verdict: &Verdict) -> Stage {
                 refuse_unread(503, "internal")
             }
         },
-        Verdict::Refuse(reply) => answer(reply),
+        Verdict::Refuse(reply) => refuse(reply),
+        Verdict::Answer(response) => answer(response),
     }
 }
 
@@ -156,7 +225,17 @@ fn edit(forward: &Forward) -> Result<(), Refused> {
     Ok(())
 }
 
-fn answer(reply: &Reply) -> Stage {
+fn answer(response: &Response) -> Stage {
+    answered(hostcalls::send_local_response(
+        response.status,
+        &format!("doorward_answered{{{}}}", response.what),
+        &response.headers,
+        response.body.as_bytes(),
+        None,
+    ))
+}
+
+fn refuse(reply: &Reply) -> Stage {
     let details = details(reply.reason.name());
     let sent = hostcalls::send_local_response(
         reply.status,

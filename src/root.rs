@@ -1,11 +1,12 @@
 //! One policy's life in one VM.
 
+use crate::bodies::Bodies;
 use crate::host::{ProxyHost, log};
 use crate::hostcalls::{self, Buffer, HeaderMap};
 use crate::request::{RequestContext, Stage, apply, refuse_unread};
 use doorward_core::engine::Engine;
-use doorward_core::host::{Answer, Level};
-use doorward_core::http::Headers;
+use doorward_core::host::{Answer, Host, Level};
+use doorward_core::http::{Headers, Verdict};
 use doorward_core::policy;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::ContextType;
@@ -34,6 +35,8 @@ pub struct Shared {
     pub engine: RefCell<Option<Rc<Engine<ProxyHost>>>>,
     /// The requests that wait for a verdict.
     pub waiting: RefCell<BTreeMap<u32, Rc<Cell<Stage>>>>,
+    /// The bodies that some of them wait for.
+    pub bodies: Bodies,
 }
 
 impl Root {
@@ -50,24 +53,42 @@ impl Root {
         self.shared.engine.borrow().clone()
     }
 
+    /// Refuses the requests whose bodies the proxy keeps to itself.
+    fn refuse_withheld(&self, engine: &Engine<ProxyHost>) {
+        for id in self.shared.bodies.withheld() {
+            if let Some(verdict) = engine.body_withheld(id) {
+                self.shared
+                    .bodies
+                    .tell_withheld(engine.gateway().host.now());
+                self.carry_out(id, &verdict);
+            }
+        }
+    }
+
     /// Runs what can run and hands out the verdicts.
     fn turn(&self, engine: &Engine<ProxyHost>) {
         for (id, verdict) in engine.turn() {
-            // A caller who went away needs no verdict.
-            let Some(stage) = self.shared.waiting.borrow_mut().remove(&id) else {
-                continue;
-            };
-            if hostcalls::set_effective_context(id).is_err() {
-                continue;
-            }
-            stage.set(apply(&verdict));
-            if stage.get() == Stage::Passed && hostcalls::continue_request().is_err() {
-                stage.set(refuse_unread(503, "internal"));
-            }
+            self.carry_out(id, &verdict);
         }
         // The next calls are this context's own again; it exists, so this can't fail.
         let _ = hostcalls::set_effective_context(self.id);
         self.set_tick(if engine.is_busy() { BUSY_TICK } else { TICK });
+    }
+
+    /// Carries out the verdict on a request that waits for it.
+    fn carry_out(&self, id: u32, verdict: &Verdict) {
+        self.shared.bodies.forget(id);
+        // A caller who went away needs no verdict.
+        let Some(stage) = self.shared.waiting.borrow_mut().remove(&id) else {
+            return;
+        };
+        if hostcalls::set_effective_context(id).is_err() {
+            return;
+        }
+        stage.set(apply(verdict));
+        if stage.get() == Stage::Passed && hostcalls::continue_request().is_err() {
+            stage.set(refuse_unread(503, "internal"));
+        }
     }
 
     /// Answers every request that waits for an engine which is about to go.
@@ -133,6 +154,7 @@ impl RootContext for Root {
         };
         engine.gateway().host.awake();
         engine.tick();
+        self.refuse_withheld(&engine);
         self.turn(&engine);
     }
 

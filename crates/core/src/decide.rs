@@ -5,13 +5,14 @@
 //! its beginning with what is then known. So there is one story, and no state that could be
 //! half of one.
 
-use crate::authenticate::{Need, Stop, authenticate};
+use crate::authenticate::{Identity, Need, Stop, authenticate};
 use crate::authorize::Limit;
 use crate::engine::Gateway;
 use crate::expression::Scope;
 use crate::forward::{forward, without_credentials};
 use crate::host::{Host, Level};
-use crate::http::{Forward, Refusal, Request, Verdict};
+use crate::http::{Body, Forward, Refusal, Request, Verdict};
+use crate::issue::Issue;
 use crate::lookup::Outcome;
 use crate::observe::{Demand, Event, Step};
 use crate::policy::Rule;
@@ -61,12 +62,22 @@ enum Told {
     Token(Result<Rc<Held>, Failed>),
     /// What the database said.
     Lookup(Outcome),
+    /// The request's whole body, or why it isn't known.
+    Body(Result<Body, Reason>),
 }
 
 impl Answers {
     /// Whether this was asked.
     pub fn has(&self, need: &Need) -> bool {
         self.asked.iter().any(|(asked, _)| asked == need)
+    }
+
+    /// The request's body, once it was asked for, or why it isn't known.
+    pub fn body(&self) -> Option<Result<&Body, Reason>> {
+        self.asked.iter().find_map(|(_, told)| match told {
+            Told::Body(body) => Some(body.as_ref().map_err(|reason| *reason)),
+            _ => None,
+        })
     }
 
     /// What came of asking for a token.
@@ -143,9 +154,31 @@ impl Plan {
         }
     }
 
+    /// Whether it is the request's body that must be known first.
+    pub fn needs_body(&self) -> bool {
+        self.need == Need::Body
+    }
+
+    /// Decides with the request's body, or why it isn't known, or says what must be asked next.
+    pub fn with_body<H: Host + 'static>(
+        mut self: Box<Self>,
+        gateway: &Rc<Gateway<H>>,
+        body: Result<Body, Reason>,
+    ) -> Result<Verdict, Box<Plan>> {
+        self.answers.asked.push((Need::Body, Told::Body(body)));
+        match attempt(gateway, &self.request, &self.answers) {
+            Ok(verdict) => Ok(verdict),
+            Err((_, need)) => {
+                self.need = need;
+                Err(self)
+            }
+        }
+    }
+
     /// How many bytes of the request it holds.
     pub fn size(&self) -> usize {
-        self.request.headers.size()
+        let body = self.answers.body().and_then(Result::ok);
+        self.request.headers.size() + body.map_or(0, |body| body.bytes().len())
     }
 
     /// Refuses instead of waiting.
@@ -171,6 +204,8 @@ async fn ask<H: Host + 'static>(gateway: &Rc<Gateway<H>>, need: &Need) -> Told {
         Need::Lookup(authenticator, url) => {
             return Told::Lookup(gateway.look_up(*authenticator, url).await);
         }
+        // It is given, not asked for; see `Plan::with_body`.
+        Need::Body => {}
     }
     Told::Done
 }
@@ -222,7 +257,7 @@ fn attempt<H: Host + 'static>(
         false => judge(&context, rule),
     };
     match judged {
-        Ok(forward) => Ok(allow(gateway, forward)),
+        Ok(verdict) => Ok(verdict),
         Err(Stop::Refuse(refusal)) if rule.shadow => {
             Ok(shadow(gateway, request, &target, rule, index, &refusal))
         }
@@ -235,30 +270,30 @@ fn attempt<H: Host + 'static>(
 
 /// The head of a CORS preflight, which carries no credentials by its nature (Fetch standard):
 /// what looks like some goes no further.
-fn preflight_head<H: Host>(context: &Context<'_, H>, rule: &Rule) -> Result<Forward, Stop> {
-    context.gateway.host.trace(Step::Preflight);
+fn preflight_head<H: Host>(context: &Context<'_, H>, rule: &Rule) -> Result<Verdict, Stop> {
+    let gateway = context.gateway;
+    gateway.host.trace(Step::Preflight);
     admit(context, rule)?;
-    Ok(without_credentials(
-        context.gateway,
-        context.request,
-        context.target,
-        rule,
-    ))
+    let forward = without_credentials(gateway, context.request, context.target, rule);
+    Ok(allow(gateway, forward))
 }
 
 /// What a rule says about a request that it matches.
-fn judge<H: Host + 'static>(context: &Context<'_, H>, rule: &Rule) -> Result<Forward, Stop> {
+fn judge<H: Host + 'static>(context: &Context<'_, H>, rule: &Rule) -> Result<Verdict, Stop> {
     admit(context, rule)?;
     // Built once for all of the rule's expressions, and not at all where there is none.
     let mut scope = Scope::new();
     variables::of_request(context, rule.uses, &mut scope);
-    let forward = judge_caller(context, rule, &mut scope);
-    if let (Some(limit), Err(Stop::Refuse(refusal))) = (&rule.limit, &forward)
+    let judged = match &rule.issue {
+        None => judge_caller(context, rule, &mut scope),
+        Some(issue) => judge_client(context, rule, issue, &mut scope),
+    };
+    if let (Some(limit), Err(Stop::Refuse(refusal))) = (&rule.limit, &judged)
         && refusal.is_callers_fault()
     {
         limit.failed(context, &scope);
     }
-    forward
+    judged
 }
 
 /// Judges the caller's address.
@@ -274,7 +309,7 @@ fn judge_caller<H: Host + 'static>(
     context: &Context<'_, H>,
     rule: &Rule,
     scope: &mut Scope,
-) -> Result<Forward, Stop> {
+) -> Result<Verdict, Stop> {
     let limit = rule.limit.as_ref();
     if let Some(limit) = limit.filter(|limit| !limit.needs_client()) {
         count(context, limit, scope)?;
@@ -285,7 +320,54 @@ fn judge_caller<H: Host + 'static>(
         count(context, limit, scope)?;
     }
     rule.authorize.check(context, &identity, scope)?;
-    forward(context, rule, &identity, scope)
+    if let Some(publication) = &rule.publish {
+        context.gateway.host.count(Event::Answered);
+        let response = publication.respond(context.request, context.now);
+        return Ok(Verdict::Answer(response));
+    }
+    let forward = forward(context, rule, &identity, scope)?;
+    Ok(allow(context.gateway, forward))
+}
+
+/// What a token endpoint says. Whoever isn't let as far as the endpoint is refused before the
+/// body is waited for.
+fn judge_client<H: Host + 'static>(
+    context: &Context<'_, H>,
+    rule: &Rule,
+    issue: &Issue,
+    scope: &mut Scope,
+) -> Result<Verdict, Stop> {
+    let limit = rule.limit.as_ref();
+    if let Some(limit) = limit.filter(|limit| !limit.needs_client()) {
+        count(context, limit, scope)?;
+    }
+    issue.check_length(context)?;
+    let body = context.answers.body().transpose();
+    let body = body.map_err(|reason| Refusal::of(reason).in_a_moment())?;
+    let needs_body = issue.reads_body() && body.is_none();
+    let caller = match authenticate(context, &rule.authenticate) {
+        // The body comes by itself meanwhile, so it is the first thing to wait for.
+        Err(Stop::Need(_)) if needs_body => return Err(Stop::Need(Need::Body)),
+        caller => caller?,
+    };
+    caller.set_variables(rule.uses, scope);
+    rule.authorize.check(context, &caller, scope)?;
+    if needs_body {
+        return Err(Stop::Need(Need::Body));
+    }
+    let proven = issue.prove(context, body)?;
+    let identity = Identity::of(proven.client);
+    if caller.tenant.is_some() && caller.tenant != identity.tenant {
+        return Err(Refusal::of(Reason::CredentialsMismatch).into());
+    }
+    if let Some(limit) = limit.filter(|limit| limit.needs_client()) {
+        identity.set_variables(rule.uses, scope);
+        count(context, limit, scope)?;
+    }
+    proven.spend(context)?;
+    let response = issue.respond(context, &identity, proven.client)?;
+    context.gateway.host.count(Event::Answered);
+    Ok(Verdict::Answer(response))
 }
 
 fn count<H: Host>(context: &Context<'_, H>, limit: &Limit, scope: &Scope) -> Result<(), Refusal> {

@@ -5,14 +5,20 @@
 //! a [`Engine::turn`], and verdicts come back under the request's id. Time comes from the
 //! host alone, so a test can turn the clock.
 
+mod bodies;
+
+pub use bodies::MAX_BODY_TIME;
+
 use crate::decide::{Plan, decide};
 use crate::host::{Answer, Call, Host};
 use crate::http::{Refusal, Request, Verdict};
+use crate::issue::replay;
 use crate::keys::RemoteSets;
 use crate::lookup::Lookups;
-use crate::policy::Policy;
+use crate::policy::{Policy, Rule};
 use crate::reply::Reason;
-use crate::tokens::{Slots, Tokens};
+use crate::tokens::{Signer, Slots, Tokens};
+use bodies::Bodies;
 use futures_channel::oneshot;
 use futures_executor::{LocalPool, LocalSpawner};
 use futures_util::FutureExt;
@@ -43,11 +49,13 @@ pub struct Gateway<H> {
     /// The policy.
     pub policy: Policy,
     pub(crate) tokens: Tokens,
+    pub(crate) signer: Signer,
     pub(crate) keys: RemoteSets,
     pub(crate) lookups: Lookups,
     calls: RefCell<Calls>,
     timers: RefCell<Vec<(Duration, oneshot::Sender<()>)>>,
     decided: RefCell<Vec<(u32, Verdict)>>,
+    bodies: Bodies,
     waiting: RefCell<BTreeMap<u32, Waiting>>,
     waiting_bytes: Cell<usize>,
     last_tick: Cell<Duration>,
@@ -82,6 +90,11 @@ pub enum Decision {
     Now(Verdict),
     /// [`Engine::turn`] will give the verdict under the request's id.
     Later,
+    /// Its body must be known first: the host keeps all of the request back, tells how much of
+    /// the body has come with [`Engine::body_so_far`], and hands it over with
+    /// [`Engine::body_whole`]. A body that takes longer than [`MAX_BODY_TIME`] is refused by
+    /// [`Engine::turn`].
+    NeedsBody,
 }
 
 impl<H: Host + 'static> Engine<H> {
@@ -94,13 +107,18 @@ impl<H: Host + 'static> Engine<H> {
         for limit in policy.rules.iter().filter_map(|rule| rule.limit.as_ref()) {
             limit.create(&policy.digest, &host);
         }
+        if policy.rules.iter().any(Rule::takes_assertions) {
+            replay::create(&host);
+        }
         let gateway = Rc::new(Gateway {
             keys: RemoteSets::new(policy.remotes.len()),
             lookups: Lookups::default(),
             tokens: Tokens::default(),
+            signer: Signer::new(&host),
             calls: RefCell::default(),
             timers: RefCell::default(),
             decided: RefCell::default(),
+            bodies: Bodies::default(),
             waiting: RefCell::default(),
             waiting_bytes: Cell::new(0),
             last_tick: Cell::new(Duration::ZERO),
@@ -124,6 +142,7 @@ impl<H: Host + 'static> Engine<H> {
     pub fn decide(&self, id: u32, request: Request) -> Decision {
         match decide(&self.gateway, request) {
             Ok(verdict) => Decision::Now(verdict),
+            Err(plan) if plan.needs_body() => self.gateway.await_body(id, plan),
             Err(plan) => self.gateway.resume_later(id, plan),
         }
     }
@@ -131,6 +150,7 @@ impl<H: Host + 'static> Engine<H> {
     /// A request's caller went away: nothing is decided for it any more, and its place is
     /// free. Calls that others may want go on.
     pub fn forget(&self, id: u32) {
+        self.gateway.bodies.forget(id);
         if let Some(waiting) = self.gateway.leave(id) {
             waiting.task.abort();
             drop(waiting.plan.take());
@@ -154,6 +174,7 @@ impl<H: Host + 'static> Engine<H> {
         let gateway = &self.gateway;
         gateway.refresh_keys();
         let now = gateway.host.now();
+        gateway.refuse_late_bodies(now);
         // A clock that goes back would leave sleepers asleep for as long.
         let went_back = gateway.last_tick.replace(now) > now;
         let due: Vec<_> = gateway

@@ -25,11 +25,18 @@ pub fn forward<H: Host + 'static>(
     let bearer = match rule.upstream.authorization {
         Authorization::Inject(exchange) => Some(own_token(context, exchange)?),
         Authorization::Keep => identity.exchanged.clone(),
-        Authorization::Remove => None,
+        Authorization::Remove | Authorization::Sign(_) => None,
     };
-    match bearer {
-        Some(held) => {
-            let value = format!("Bearer {}", held.token).into_bytes();
+    let signed = match rule.upstream.authorization {
+        Authorization::Sign(index) => Some(signed_token(context, index, identity, scope)?),
+        _ => None,
+    };
+    match signed
+        .as_deref()
+        .or(bearer.as_ref().map(|held| &*held.token))
+    {
+        Some(token) => {
+            let value = format!("Bearer {token}").into_bytes();
             forward.set.push(("authorization".to_owned(), value));
         }
         None if rule.upstream.authorization == Authorization::Keep
@@ -158,4 +165,27 @@ fn own_token<H: Host + 'static>(
         }
         other => other,
     })
+}
+
+/// A token that is signed here about the caller. That there is none is no fault of theirs.
+fn signed_token<H: Host>(
+    context: &Context<'_, H>,
+    index: usize,
+    identity: &Identity,
+    scope: &Scope,
+) -> Result<Rc<str>, Refusal> {
+    let policy = &context.gateway.policy;
+    let client = identity
+        .client
+        .as_ref()
+        .and_then(|client| policy.clients.find(&client.id))
+        .map(|(_, client)| client)
+        .filter(|client| client.enabled);
+    let signing = policy.signings.get(index);
+    signing
+        .and_then(|signing| {
+            let gateway = context.gateway;
+            gateway.reuse_token(index, signing, scope, client).ok()
+        })
+        .ok_or_else(|| Refusal::of(Reason::Internal))
 }

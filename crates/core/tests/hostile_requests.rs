@@ -199,6 +199,7 @@ fn nothing_without_a_credential_passes_and_nothing_panics() {
         match proxy.workers[0].decide(number, request) {
             Decision::Now(verdict) => assert!(matches!(verdict, Verdict::Refuse(_)), "{pairs:?}"),
             Decision::Later => waiting += 1,
+            Decision::NeedsBody => panic!("no rule reads a body"),
         }
         let mut verdicts = proxy.workers[0].turn();
         for call in proxy.calls() {

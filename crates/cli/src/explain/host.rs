@@ -200,7 +200,9 @@ impl Host for ExplainHost {
                 return;
             }
             // The call itself tells all of the others.
-            Step::Asked(Need::Keys(_) | Need::FreshKeys(..) | Need::Token(..)) => return,
+            Step::Asked(Need::Keys(_) | Need::FreshKeys(..) | Need::Token(..) | Need::Body) => {
+                return;
+            }
             Step::Preflight => Told::Preflight,
             Step::Judged(demand, met) => Told::Judged(what(demand), met),
             Step::TokenRead { algorithm, kid } => {

@@ -58,6 +58,10 @@ pub struct Explain {
     /// input.
     #[arg(long)]
     token: Option<String>,
+    /// The request's body, for token endpoints; @FILE reads it from a file, @- from standard
+    /// input. Its `content-type` is a header like others (-H).
+    #[arg(short, long)]
+    data: Option<String>,
     /// When the request comes, in RFC 3339. Default: now.
     #[arg(long, value_name = "TIME", value_parser = document::Timestamp::from_str)]
     at: Option<document::Timestamp>,
@@ -108,14 +112,15 @@ impl Explain {
         let names = Names::read(&document::read(&bytes).map_err(told)?);
         let answers = Answers::new(&policy, &names, &self.jwks, &self.exchange, &self.lookup)?;
         let request = request::build(self)?;
+        let body = request::body(self.data.as_deref())?;
         let engine = started(policy, answers, self.now()?);
         let mut verdict = None;
         for _ in 0..self.repeat {
-            verdict = Some(decide(&engine, request.clone())?);
+            verdict = Some(decide(&engine, request.clone(), &body)?);
         }
         let verdict = verdict.ok_or("no request was made")?;
         let code = match verdict {
-            Verdict::Forward(_) => ExitCode::SUCCESS,
+            Verdict::Forward(_) | Verdict::Answer(_) => ExitCode::SUCCESS,
             Verdict::Refuse(_) => ExitCode::from(1),
         };
         let gateway = engine.gateway();
@@ -156,11 +161,16 @@ fn started(policy: policy::Policy, answers: Answers, now: Duration) -> Engine<Ex
 fn decide(
     engine: &Engine<ExplainHost>,
     request: doorward_core::http::Request,
+    body: &[u8],
 ) -> Result<Verdict, String> {
     const ID: u32 = 1;
-    match engine.decide(ID, request) {
+    let decision = match engine.decide(ID, request) {
+        Decision::NeedsBody => engine.body_whole(ID, body.to_vec()),
+        decision => decision,
+    };
+    match decision {
         Decision::Now(verdict) => return Ok(verdict),
-        Decision::Later => {}
+        Decision::Later | Decision::NeedsBody => {}
     }
     let host = &engine.gateway().host;
     for _ in 0..MAX_TICKS {

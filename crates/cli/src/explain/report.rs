@@ -3,7 +3,7 @@
 use super::host::{Called, Story, Told};
 use super::names::Names;
 use super::words;
-use doorward_core::http::{Forward, Reply, Request, Verdict};
+use doorward_core::http::{Forward, Reply, Request, Response, Verdict};
 use doorward_core::policy::Policy;
 use serde_json::{Map, Value, json};
 
@@ -73,6 +73,7 @@ impl<'r> Report<'r> {
         text + &match self.verdict {
             Verdict::Forward(forward) => self.forwarded(forward),
             Verdict::Refuse(reply) => refused(reply),
+            Verdict::Answer(response) => answered(response),
         }
     }
 
@@ -145,6 +146,15 @@ impl<'r> Report<'r> {
                     "grpc_status": reply.grpc_status,
                 },
             }),
+            Verdict::Answer(response) => json!({
+                "verdict": "answer",
+                "answers": response.what,
+                "answer": {
+                    "status": response.status,
+                    "headers": response.headers,
+                    "body": response.body,
+                },
+            }),
         };
         if let (Some(report), Value::Object(verdict)) = (report.as_object_mut(), verdict) {
             report.extend(verdict);
@@ -192,10 +202,23 @@ fn refused(reply: &Reply) -> String {
     if let Some(status) = reply.grpc_status {
         text += &format!("  grpc-status: {status}\n");
     }
-    for (name, value) in &reply.headers {
+    text + &shown(&reply.headers, &reply.body)
+}
+
+fn answered(response: &Response) -> String {
+    let text = format!(
+        "answered with {}, by the gateway itself: {}\n",
+        response.status, response.what
+    );
+    text + &shown(&response.headers, &response.body)
+}
+
+fn shown(headers: &[(String, String)], body: &str) -> String {
+    let mut text = String::new();
+    for (name, value) in headers {
         text += &format!("  {name}: {value}\n");
     }
-    text + &format!("  {}\n", reply.body.replace('\n', "\n  "))
+    text + &format!("  {}\n", body.replace('\n', "\n  "))
 }
 
 /// The request's head after the edits.

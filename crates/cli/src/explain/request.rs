@@ -1,7 +1,7 @@
 //! The request, as the proxy would show it to the filter.
 
 use super::Explain;
-use crate::input::read_text;
+use crate::input::{read, read_text};
 use doorward_core::http::{Headers, Request};
 use std::path::Path;
 use std::str::FromStr;
@@ -93,6 +93,17 @@ pub fn build(arguments: &Explain) -> Result<Request, String> {
         headers: Headers::from_pairs(pairs),
         source_address: Some(arguments.source.to_string()),
     })
+}
+
+/// The request's body: a text, or the bytes of a file behind `@`.
+pub fn body(data: Option<&str>) -> Result<Vec<u8>, String> {
+    match data {
+        None => Ok(Vec::new()),
+        Some(data) => match data.strip_prefix('@') {
+            Some(file) => read(Path::new(file)),
+            None => Ok(data.as_bytes().to_vec()),
+        },
+    }
 }
 
 /// Envoy shows `Host` as `:authority`.

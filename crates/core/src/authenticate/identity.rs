@@ -75,6 +75,16 @@ impl ClientFacts {
 }
 
 impl Identity {
+    /// A client of the store, by itself.
+    pub fn of(client: &Client) -> Identity {
+        Identity {
+            tenant: client.tenant.clone(),
+            scopes: client.scopes.clone(),
+            client: Some(ClientFacts::from(client)),
+            ..Identity::default()
+        }
+    }
+
     /// Sets those of `client`, `claims`, `tenant`, `scopes` and `metadata` that are used;
     /// what isn't known stays empty.
     pub fn set_variables(&self, uses: VariableSet, scope: &mut Scope) {

@@ -1,6 +1,6 @@
 //! JSON Web Tokens: which keys may prove one, and what it says about its bearer.
 
-use super::{Authenticator, ClientFacts, Identity, Need, Stop, TokenClaims};
+use super::{Authenticator, ClientFacts, ClientKeys, Identity, Need, Stop, TokenClaims};
 use crate::authorize::is_scope_token;
 use crate::credentials::{ExtractError, Source, extract};
 use crate::decide::Context;
@@ -24,6 +24,8 @@ pub struct JwtAuthenticator {
     pub keys: KeySet,
     /// The fetched key sets, by index in the policy.
     pub remotes: Vec<usize>,
+    /// Instead of both: each client's own keys.
+    pub client_keys: Option<ClientKeys>,
     /// What the claims must be.
     pub rules: ClaimRules,
     /// Where a token may stand.
@@ -94,6 +96,10 @@ impl JwtAuthenticator {
         authenticator: &Authenticator,
         compact: &Compact<'_>,
     ) -> Result<(), Stop> {
+        if let Some(own) = &self.client_keys {
+            let proven = own.prove(context, compact);
+            return proven.map_err(|error| authenticator.refuse(reason(error)).into());
+        }
         let gateway = context.gateway;
         let (mut tried, mut named) = (false, false);
         let mut proves = |keys: &KeySet| {
@@ -165,14 +171,17 @@ impl JwtAuthenticator {
             is_token: true,
             ..Identity::default()
         };
-        let expressions = [&self.client, &self.scopes, &self.tenant];
+        // What chose the key says the same of the claims now that they are proven.
+        let own = self.client_keys.as_ref().map(|own| &own.client);
+        let client = self.client.as_ref().or(own);
+        let expressions = [client, self.scopes.as_ref(), self.tenant.as_ref()];
         let mut scope = Scope::new();
         let uses = variables::used(expressions.into_iter().flatten());
         if !uses.is_empty() {
             variables::of_request(context, uses, &mut scope);
             identity.set_variables(uses, &mut scope);
         }
-        if let Some(expression) = &self.client {
+        if let Some(expression) = client {
             let id = text(expression.evaluate_text(&scope)).ok_or(Reason::TokenClient)?;
             let (_, client) = context
                 .gateway
@@ -199,6 +208,14 @@ impl JwtAuthenticator {
                 .map(|claims| scopes_of(claims))
                 .unwrap_or_default(),
         };
+        // What a client says of itself under its own key gives it no more than it has.
+        if let (Some(_), None, Some(client)) = (own, &self.scopes, &identity.client) {
+            let scopes = identity.scopes.iter();
+            identity.scopes = scopes
+                .filter(|scope| client.scopes.contains(scope))
+                .cloned()
+                .collect();
+        }
         Ok(identity)
     }
 
@@ -208,7 +225,7 @@ impl JwtAuthenticator {
         &self,
         context: &Context<'_, H>,
     ) -> Option<Vec<u64>> {
-        if !self.keys.is_empty() {
+        if !self.keys.is_empty() || self.client_keys.is_some() {
             return None;
         }
         let states = self
@@ -250,7 +267,7 @@ fn scope_tokens<'s>(scopes: impl Iterator<Item = &'s str>) -> Rc<[String]> {
 }
 
 /// A text that isn't empty.
-fn text(evaluated: Result<Arc<str>, EvaluationError>) -> Option<Arc<str>> {
+pub(super) fn text(evaluated: Result<Arc<str>, EvaluationError>) -> Option<Arc<str>> {
     evaluated.ok().filter(|text| !text.is_empty())
 }
 

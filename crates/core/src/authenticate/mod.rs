@@ -2,6 +2,7 @@
 
 mod api_key;
 mod client_credentials;
+mod client_keys;
 mod combine;
 mod identity;
 mod jwt;
@@ -9,6 +10,7 @@ mod token_claims;
 
 pub use api_key::ApiKeyAuthenticator;
 pub use client_credentials::{ClientCredentials, PairSource, exchanged, with_body};
+pub use client_keys::ClientKeys;
 pub use combine::authenticate;
 pub use identity::{ClientFacts, Identity};
 pub use jwt::JwtAuthenticator;
@@ -41,6 +43,8 @@ pub enum Stop {
 /// Something that only a callout can tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Need {
+    /// The request's whole body. It is asked for before anything else.
+    Body,
     /// A key set that was never fetched, by its index in the policy.
     Keys(usize),
     /// A key set anew, since a token names a key (its `kid`, empty for none) that isn't in it.

@@ -1,5 +1,7 @@
 //! The embedded store of clients and their API keys.
 
+use super::SecretDigest;
+use crate::jose::{Algorithm, KeySet, PrivateKey};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -23,6 +25,12 @@ pub struct Client {
     pub enabled: bool,
     /// Free values for expressions: a JSON object.
     pub metadata: Rc<Value>,
+    /// Secrets, any of which proves it at a token endpoint.
+    pub secrets: Vec<SecretDigest>,
+    /// Keys that prove its assertions.
+    pub public_keys: KeySet,
+    /// Those of its secrets that tokens can be signed with, in the policy's order.
+    pub signing_secrets: Vec<PrivateKey>,
 }
 
 /// Metadata is free, so it may hold what must not show.
@@ -96,6 +104,12 @@ impl Clients {
         Some((index, self.get(index)?))
     }
 
+    /// A client that has a public key for this algorithm.
+    pub fn with_public_key_for(&self, algorithm: Algorithm) -> Option<ClientIndex> {
+        let fits = |client: &Client| client.public_keys.iter().any(|key| key.fits(algorithm));
+        self.clients.iter().position(fits).map(ClientIndex)
+    }
+
     /// The key that was presented.
     ///
     /// The search itself needs no constant time: what it compares is a SHA-256 of what was
@@ -138,6 +152,9 @@ mod tests {
             scopes: Rc::new([]),
             enabled: true,
             metadata: Rc::new(Value::Null),
+            secrets: Vec::new(),
+            public_keys: KeySet::default(),
+            signing_secrets: Vec::new(),
         }
     }
 

@@ -5,9 +5,11 @@ mod basic;
 mod clients;
 pub mod key_shape;
 mod places;
+mod secrets;
 mod source;
 
 pub use basic::{BasicPair, read_basic};
 pub use clients::{ApiKey, Client, ClientIndex, Clients, digest};
 pub use places::{Kept, Places};
+pub use secrets::{SecretDigest, SecretWorth, judge_secret};
 pub use source::{ExtractError, Source, extract, pairs as source_pairs};

@@ -99,6 +99,19 @@ impl Expression {
             .map(|(_, name)| name.as_ref())
     }
 
+    /// The members of the map that the expression writes out, by their names; none where it makes
+    /// the map some other way.
+    pub fn literal_keys(&self) -> impl Iterator<Item = &str> {
+        let members = match &self.root {
+            node::Node::Map(members) => members.as_slice(),
+            _ => &[],
+        };
+        members.iter().filter_map(|(name, _)| match name {
+            node::Node::Literal(Value::String(name)) => Some(&**name),
+            _ => None,
+        })
+    }
+
     /// The value for this request.
     ///
     /// # Errors
@@ -157,7 +170,22 @@ impl Expression {
         }
     }
 
-    /// The value as JSON, for bodies and claims.
+    /// A map as JSON, for claims.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate_json`], and when the result is no map.
+    pub fn evaluate_object(
+        &self,
+        scope: &Scope,
+    ) -> Result<serde_json::Map<String, serde_json::Value>, EvaluationError> {
+        let value = self.evaluate(scope)?;
+        match value.to_json()? {
+            serde_json::Value::Object(members) => Ok(members),
+            _ => Err(wrong_result(Expected::Object, &value)),
+        }
+    }
+
+    /// The value as JSON, for bodies.
     ///
     /// # Errors
     /// As [`Self::evaluate`] and [`Value::to_json`].

@@ -7,8 +7,10 @@ use crate::reply::{Challenge, EXCHANGE_LIMITED, RATE_LIMITED, Reason};
 pub enum Verdict {
     /// It goes on to the upstream.
     Forward(Forward),
-    /// It is answered here.
+    /// It is refused.
     Refuse(Reply),
+    /// It is answered here, with what it asks for.
+    Answer(Response),
 }
 
 /// How a request's head changes on its way to the upstream.
@@ -20,7 +22,27 @@ pub struct Forward {
     pub set: Vec<(String, Vec<u8>)>,
 }
 
-/// An answer given by the gateway.
+/// An answer of the gateway's own that is no refusal: a token, or keys.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Response {
+    /// The HTTP status: 200, or 304 for what the caller has already.
+    pub status: u16,
+    /// Headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+    /// What was answered, for the operator's eyes: `token` or `keys`.
+    pub what: &'static str,
+}
+
+/// A body may hold a token, so it isn't shown.
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Response({} {})", self.status, self.what)
+    }
+}
+
+/// A refusal as the caller gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// The HTTP status.
@@ -48,6 +70,28 @@ pub struct Refusal {
     pub note: Option<String>,
     /// How to authenticate instead; said with a 401.
     pub challenges: Vec<Challenge>,
+    /// Every bad field of a malformed body.
+    pub detail: Vec<BadField>,
+}
+
+/// A part of a body that isn't what it must be. Nothing of the body itself is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadField {
+    /// Where the policy says that it stands: a JSON pointer (RFC 6901); empty for the whole
+    /// body.
+    pub path: String,
+    /// What is wrong, as the rest of a sentence that begins with the field's name.
+    pub message: &'static str,
+}
+
+impl BadField {
+    /// A bad field.
+    pub fn new(path: &str, message: &'static str) -> BadField {
+        BadField {
+            path: path.to_owned(),
+            message,
+        }
+    }
 }
 
 impl Refusal {
@@ -59,6 +103,7 @@ impl Refusal {
             scopes: Vec::new(),
             note: None,
             challenges: Vec::new(),
+            detail: Vec::new(),
         }
     }
 
@@ -72,6 +117,15 @@ impl Refusal {
     pub fn noting(self, note: String) -> Refusal {
         Refusal {
             note: Some(note),
+            ..self
+        }
+    }
+
+    /// The same; where it is no fault of the caller's, another try makes sense in a moment.
+    pub fn in_a_moment(self) -> Refusal {
+        let passes = self.reason.public().status == 503 && self.retry_after.is_none();
+        Refusal {
+            retry_after: if passes { Some(1) } else { self.retry_after },
             ..self
         }
     }

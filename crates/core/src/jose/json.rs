@@ -15,7 +15,7 @@ use serde_json::{Map, Number, Value};
 pub(super) const MAX_DEPTH: usize = 32;
 
 /// Reads one JSON object that fills the whole of `text`.
-pub(super) fn object(text: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
+pub(crate) fn object(text: &[u8]) -> Result<Map<String, Value>, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = Strict::outermost().deserialize(&mut reader)?;
     reader.end()?;

@@ -13,6 +13,8 @@ use crate::reply::Reason;
 pub enum Event {
     /// A request went on to the upstream.
     Allowed,
+    /// A request was answered by the gateway itself, and not refused.
+    Answered,
     /// A request was refused.
     Refused(Reason),
     /// A token was asked for at a token endpoint.
@@ -40,6 +42,7 @@ impl Event {
     pub fn all() -> impl Iterator<Item = Event> {
         [
             Event::Allowed,
+            Event::Answered,
             Event::ExchangeCalled,
             Event::ExchangeFailed,
             Event::OwnPairRefused,
@@ -58,6 +61,7 @@ impl Event {
     pub fn name(self) -> String {
         let name = match self {
             Event::Allowed => "allowed",
+            Event::Answered => "answered",
             Event::Refused(reason) => return format!("doorward.refused.{}", reason.name()),
             Event::ExchangeCalled => "exchange.called",
             Event::ExchangeFailed => "exchange.failed",

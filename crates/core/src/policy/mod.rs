@@ -19,10 +19,13 @@ use crate::authorize::{Authorize, Limit};
 use crate::credentials::{Clients, Kept, Places};
 use crate::expression::{Expression, VariableSet};
 use crate::http::{HeaderNames, Headers};
+use crate::issue::{ClientAuth, Issue};
 use crate::keys::RemoteKeys;
+use crate::publish::Publication;
 use crate::reply::ErrorFormat;
 use crate::route::Router;
-use crate::tokens::Exchange;
+use crate::tokens::{Exchange, Signing};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// A policy that was checked and compiled.
@@ -37,6 +40,8 @@ pub struct Policy {
     pub authenticators: Vec<Authenticator>,
     /// All token endpoints; others name them by index.
     pub exchanges: Vec<Exchange>,
+    /// All tokens that are signed here; others name them by index.
+    pub signings: Vec<Signing>,
     /// All fetched key sets; others name them by index.
     pub remotes: Vec<RemoteKeys>,
     /// Which rule a request meets.
@@ -72,6 +77,10 @@ impl Policy {
 pub struct Rule {
     /// Who may call.
     pub authenticate: Authenticate,
+    /// The token endpoint that is answered here, where the rule is one.
+    pub issue: Option<Issue>,
+    /// The keys that are answered here, where the rule publishes some.
+    pub publish: Option<Publication>,
     /// What the caller must be allowed.
     pub authorize: Authorize,
     /// What the upstream gets.
@@ -84,6 +93,14 @@ pub struct Rule {
     pub shadow: bool,
     /// What the rule's expressions use, so that it is built once and only where needed.
     pub uses: VariableSet,
+}
+
+impl Rule {
+    /// Whether clients prove themselves by assertions here.
+    pub fn takes_assertions(&self) -> bool {
+        let auth = self.issue.as_ref().map(|issue| &issue.client_auth);
+        matches!(auth, Some(ClientAuth::Assertion(_)))
+    }
 }
 
 /// Who may call: authenticators by index.
@@ -120,6 +137,8 @@ pub enum Authorization {
     Remove,
     /// The gateway's own token from the exchange of this index.
     Inject(usize),
+    /// A token that is signed here, by its index.
+    Sign(usize),
 }
 
 /// A header's value for the upstream.

@@ -1,6 +1,6 @@
 //! From a refusal to the answer that the caller gets.
 
-use super::{PublicReason, Reason};
+use super::{GRANT_UNSUPPORTED, PublicReason, Reason};
 use crate::expression::{Expression, Scope, Value, Variable};
 use crate::http::{Refusal, Reply, Request};
 use crate::variables;
@@ -22,6 +22,8 @@ pub struct ErrorFormat {
     pub message: BTreeMap<String, String>,
     /// The realm of challenges.
     pub realm: String,
+    /// Whether the default body is that of token endpoints (RFC 6749 §5.2).
+    pub oauth: bool,
 }
 
 impl Default for ErrorFormat {
@@ -32,6 +34,7 @@ impl Default for ErrorFormat {
             status: BTreeMap::new(),
             message: BTreeMap::new(),
             realm: "api".to_owned(),
+            oauth: false,
         }
     }
 }
@@ -57,7 +60,10 @@ impl ErrorFormat {
         } else {
             self.custom_body(refusal, public, status, message, request, random_id)
                 .map(|body| (body, self.content_type.as_str()))
-                .unwrap_or_else(|| (problem(public, status, message), "application/problem+json"))
+                .unwrap_or_else(|| match self.oauth {
+                    true => (oauth(refusal, message), "application/json"),
+                    false => (problem(public, status, message), "application/problem+json"),
+                })
         };
         let mut headers = vec![("content-type".to_owned(), content_type.to_owned())];
         self.challenge(status, refusal, &mut headers);
@@ -65,6 +71,10 @@ impl ErrorFormat {
             headers.push(("retry-after".to_owned(), seconds.to_string()));
         }
         headers.push(("cache-control".to_owned(), "no-store".to_owned()));
+        if self.oauth {
+            // RFC 6749 §5.1 asks for it beside every answer.
+            headers.push(("pragma".to_owned(), "no-cache".to_owned()));
+        }
         Reply {
             status,
             headers,
@@ -115,6 +125,9 @@ impl ErrorFormat {
             let id = request_id(request).unwrap_or_else(random_id);
             scope.set(Variable::ErrorId, id.as_str().into());
         }
+        if body.uses(Variable::Detail) {
+            scope.set(Variable::Detail, detail(refusal));
+        }
         if body.uses(Variable::Request) {
             scope.set(Variable::Request, variables::request(request));
         }
@@ -125,6 +138,39 @@ impl ErrorFormat {
             value => value.to_string(),
         })
     }
+}
+
+/// `detail`: every bad field of a malformed body.
+fn detail(refusal: &Refusal) -> Value {
+    let bad = refusal.detail.iter().map(|bad| {
+        Value::map([
+            ("path", Value::from(bad.path.as_str())),
+            ("message", bad.message.into()),
+            ("type", "invalid".into()),
+        ])
+    });
+    Value::List(bad.collect())
+}
+
+/// The error of a token endpoint (RFC 6749 §5.2). What has no code there has the one that OAuth
+/// gives it elsewhere (RFC 6749 §4.1.2.1).
+fn oauth(refusal: &Refusal, message: &str) -> String {
+    let public = refusal.reason.public();
+    let error = match public.status {
+        _ if public == GRANT_UNSUPPORTED => "unsupported_grant_type",
+        400 | 413 => "invalid_request",
+        401 => "invalid_client",
+        403 => "unauthorized_client",
+        _ => "temporarily_unavailable",
+    };
+    let mut description = message.to_owned();
+    for (index, bad) in refusal.detail.iter().enumerate() {
+        description += if index == 0 { ": " } else { ", " };
+        description += &bad.path;
+        description += if bad.path.is_empty() { "" } else { " " };
+        description += bad.message;
+    }
+    serde_json::json!({"error": error, "error_description": description}).to_string()
 }
 
 /// RFC 9457 problem details.

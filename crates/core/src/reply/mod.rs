@@ -6,4 +6,6 @@ mod reason;
 
 pub use challenge::{Challenge, Scheme};
 pub use format::ErrorFormat;
-pub use reason::{EXCHANGE_LIMITED, PUBLIC_REASONS, PublicReason, RATE_LIMITED, Reason};
+pub use reason::{
+    EXCHANGE_LIMITED, GRANT_UNSUPPORTED, PUBLIC_REASONS, PublicReason, RATE_LIMITED, Reason,
+};

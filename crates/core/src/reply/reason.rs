@@ -103,9 +103,15 @@ reasons! {
         HeaderForbidden => HEADER_FORBIDDEN, "header_forbidden";
         /// A repeated credential, a comma list, or several different ones.
         CredentialsDuplicated => CREDENTIALS_DUPLICATED, "credentials_duplicated";
+        /// The body of a token request isn't what the policy says.
+        BodyMalformed => BODY_MALFORMED, "body_malformed";
+        /// The body of a token request didn't come within 10 seconds.
+        BodyTimeout => BODY_MALFORMED, "body_timeout";
+        /// A token request of another grant type than client_credentials.
+        GrantUnsupported => GRANT_UNSUPPORTED, "grant_unsupported";
         /// No source that the rule's authenticators name holds a credential.
         CredentialsMissing => CREDENTIALS_MISSING, "credentials_missing";
-        /// The members of an `all` name different tenants.
+        /// The members of an `all` name different tenants, or the client that is to get a token belongs to another one.
         CredentialsMismatch => CREDENTIALS_MISMATCH, "credentials_mismatch";
         /// Not a compact JWS with canonical base64url and strict JSON.
         TokenMalformed => TOKEN_MALFORMED, "token_malformed";
@@ -147,6 +153,38 @@ reasons! {
         ApiKeyClientDisabled => API_KEY_INVALID, "api_key_client_disabled";
         /// The pair can't be one: empty, too long, or not decodable.
         ClientMalformed => CLIENT_INVALID, "client_malformed";
+        /// No client has this id.
+        ClientUnknown => CLIENT_INVALID, "client_unknown";
+        /// The secret is none of the client's.
+        ClientSecret => CLIENT_INVALID, "client_secret";
+        /// The secret is the client's, but revoked, expired, or not yet valid.
+        ClientExpired => CLIENT_INVALID, "client_expired";
+        /// The client proved itself, but is disabled.
+        ClientDisabled => CLIENT_INVALID, "client_disabled";
+        /// The assertion isn't a compact JWS with strict JSON in it.
+        AssertionMalformed => ASSERTION_INVALID, "assertion_malformed";
+        /// The assertion's `alg` isn't listed in the policy, or unknown.
+        AssertionAlgorithm => ASSERTION_INVALID, "assertion_algorithm";
+        /// No client has the id that the assertion or the request names.
+        AssertionClient => ASSERTION_INVALID, "assertion_client";
+        /// No live key of the client fits the assertion's `kid` and algorithm.
+        AssertionKey => ASSERTION_INVALID, "assertion_key";
+        /// No key of the client proves the assertion's signature.
+        AssertionSignature => ASSERTION_INVALID, "assertion_signature";
+        /// `iss`, `sub` and the client's id aren't one and the same.
+        AssertionIssuer => ASSERTION_INVALID, "assertion_issuer";
+        /// The assertion's `aud` holds none of the policy's.
+        AssertionAudience => ASSERTION_INVALID, "assertion_audience";
+        /// The assertion's `exp` has passed.
+        AssertionExpired => ASSERTION_INVALID, "assertion_expired";
+        /// The assertion's `nbf` or `iat` lies in the future.
+        AssertionNotYetValid => ASSERTION_INVALID, "assertion_not_yet_valid";
+        /// The assertion is good for longer than `max_lifetime`.
+        AssertionLifetime => ASSERTION_INVALID, "assertion_lifetime";
+        /// `exp`, `iat` or a `jti` that is required is missing, or a claim has the wrong type.
+        AssertionClaims => ASSERTION_INVALID, "assertion_claims";
+        /// An assertion of this `jti` was used before.
+        AssertionReplayed => ASSERTION_INVALID, "assertion_replayed";
         /// The token endpoint refused the caller's pair.
         ExchangeRefused => EXCHANGE_REFUSED, "exchange_refused";
         /// No rule matches: refused by default.
@@ -165,6 +203,8 @@ reasons! {
         LookupUnknown => LOOKUP_DENIED, "lookup_unknown";
         /// The look-up's `allow_if` said no, or could not be evaluated.
         LookupDenied => LOOKUP_DENIED, "lookup_denied";
+        /// The body of a token request has more than 16 KiB.
+        BodyTooLarge => BODY_TOO_LARGE, "body_too_large";
         /// More calls than `limit` allows.
         RateLimited => RATE_LIMITED, "rate_limited";
         /// The token endpoint answered 429; its Retry-After is passed on.
@@ -183,7 +223,13 @@ reasons! {
         LookupUnavailable => LOOKUP_UNAVAILABLE, "lookup_unavailable";
         /// A call could not be counted against its limit.
         LimitUncounted => OVERLOADED, "limit_uncounted";
-        /// Too many requests wait for callouts.
+        /// The client has as many live assertions as the table of used ones holds for it.
+        ReplayFull => OVERLOADED, "replay_full";
+        /// An assertion could not be written down as used.
+        ReplayUnrecorded => OVERLOADED, "replay_unrecorded";
+        /// The proxy doesn't show request bodies: the filter's `allow_on_headers_stop_iteration` is not set.
+        BodyWithheld => OVERLOADED, "body_withheld";
+        /// Too many requests wait for callouts or for their bodies.
         Overloaded => OVERLOADED, "overloaded";
         /// The filter is between two policies or could not do what it must: refused, never passed.
         Internal => OVERLOADED, "internal";

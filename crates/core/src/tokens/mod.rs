@@ -1,4 +1,5 @@
-//! Tokens that the gateway obtains: how they are asked for, kept and shared.
+//! Tokens that the gateway obtains, or signs itself ([`Signing`]): how they are asked for, kept
+//! and shared.
 //!
 //! A token lives in two places. Each worker holds what it used lately, with the claims
 //! already verified ([`Held`]); all workers share a board of a fixed number of slots
@@ -11,6 +12,7 @@ mod obtain;
 mod pair;
 mod reply;
 mod resilience;
+mod signed;
 mod slots;
 
 pub use exchange::{ClientAuth, Exchange, Pointers};
@@ -18,4 +20,5 @@ pub use held::{ByPrefix, Held, HeldTokens, Verified};
 pub use obtain::{Failed, Lookup, Tokens};
 pub use pair::{Pair, SlotKey};
 pub use resilience::{Breaker, BreakerSettings, Retry};
+pub use signed::{RESERVED, SignError, Signed, Signer, Signing, SigningKeys};
 pub use slots::{Failure, SLOTS, Slot, Slots};

@@ -59,6 +59,11 @@ impl SlotKey {
         SlotKey::over(b"dislike", policy, authenticator, &[&pair.0])
     }
 
+    /// The key under which a worker keeps a signed token, which depends on these parts.
+    pub fn of_signed(policy: &[u8; 32], signing: usize, parts: &[&[u8]]) -> SlotKey {
+        SlotKey::over(b"signed", policy, signing, parts)
+    }
+
     /// The key under which workers tell each other of a fetched key set.
     pub fn of_keys(policy: &[u8; 32], remote: usize) -> SlotKey {
         SlotKey::over(b"keys", policy, remote, &[])

@@ -13,6 +13,7 @@
 )]
 
 pub mod exchange;
+pub mod issue;
 pub mod jwt;
 
 use doorward_core::engine::{Decision, Engine};
@@ -23,7 +24,7 @@ use doorward_core::observe::Event;
 use doorward_core::policy;
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -195,6 +196,7 @@ pub struct Proxy {
     pub world: Rc<World>,
     pub workers: Vec<Engine<FakeHost>>,
     verdicts: RefCell<BTreeMap<Ticket, Verdict>>,
+    bodies: RefCell<BTreeSet<Ticket>>,
     requests: Cell<u32>,
 }
 
@@ -209,6 +211,7 @@ impl Proxy {
             world,
             workers,
             verdicts: RefCell::default(),
+            bodies: RefCell::default(),
             requests: Cell::new(0),
         }
     }
@@ -218,11 +221,53 @@ impl Proxy {
         let id = self.requests.get();
         self.requests.set(id + 1);
         let ticket = Ticket { worker, id };
-        if let Decision::Now(verdict) = self.workers[worker].decide(id, request) {
-            self.verdicts.borrow_mut().insert(ticket, verdict);
+        match self.workers[worker].decide(id, request) {
+            Decision::Now(verdict) => {
+                self.verdicts.borrow_mut().insert(ticket, verdict);
+            }
+            Decision::Later => {}
+            Decision::NeedsBody => {
+                self.bodies.borrow_mut().insert(ticket);
+            }
         }
         self.turn(worker);
         ticket
+    }
+
+    /// Puts a request with a body to a worker, and runs it as far as it goes. The body is only
+    /// looked at where the decision asks for it.
+    pub fn send(&self, worker: usize, request: Request, body: &[u8]) -> Ticket {
+        let ticket = self.ask(worker, request);
+        if self.awaits_body(ticket) {
+            self.body(ticket, body);
+        }
+        ticket
+    }
+
+    /// Whether the body of this request is awaited.
+    pub fn awaits_body(&self, ticket: Ticket) -> bool {
+        self.bodies.borrow().contains(&ticket)
+    }
+
+    /// Hands over the whole body of a request.
+    pub fn body(&self, ticket: Ticket, body: &[u8]) {
+        assert!(
+            self.bodies.borrow_mut().remove(&ticket),
+            "no body is awaited"
+        );
+        let decision = self.workers[ticket.worker].body_whole(ticket.id, body.to_vec());
+        if let Decision::Now(verdict) = decision {
+            self.verdicts.borrow_mut().insert(ticket, verdict);
+        }
+        self.turn(ticket.worker);
+    }
+
+    /// Tells how much of a body has come.
+    pub fn body_so_far(&self, ticket: Ticket, size: usize) {
+        if let Some(verdict) = self.workers[ticket.worker].body_so_far(ticket.id, size) {
+            self.bodies.borrow_mut().remove(&ticket);
+            self.verdicts.borrow_mut().insert(ticket, verdict);
+        }
     }
 
     /// The verdict on a request, if one stands.
@@ -381,6 +426,7 @@ pub fn short(verdict: &Verdict) -> String {
                 .unwrap_or_default();
             format!("{} {}{wait}", reply.status, reply.reason.name())
         }
+        Verdict::Answer(response) => format!("{} {}", response.status, response.what),
     }
 }
 
@@ -392,7 +438,7 @@ pub fn header<'r>(reply: &'r Reply, name: &str) -> Option<&'r str> {
 /// The challenges of a refusal, in order.
 pub fn challenges(verdict: &Verdict) -> Vec<String> {
     match verdict {
-        Verdict::Forward(_) => Vec::new(),
+        Verdict::Forward(_) | Verdict::Answer(_) => Vec::new(),
         Verdict::Refuse(reply) => reply
             .headers
             .iter()
@@ -405,7 +451,7 @@ pub fn challenges(verdict: &Verdict) -> Vec<String> {
 pub fn forward(verdict: &Verdict) -> &Forward {
     match verdict {
         Verdict::Forward(forward) => forward,
-        Verdict::Refuse(_) => panic!("refused: {}", short(verdict)),
+        Verdict::Refuse(_) | Verdict::Answer(_) => panic!("not forwarded: {}", short(verdict)),
     }
 }
 

@@ -16,6 +16,23 @@ pub(super) struct Spki<'a> {
     pub(super) key: &'a [u8],
 }
 
+/// AlgorithmIdentifier (RFC 5280 §4.1.1.2).
+pub(super) struct Algorithm<'a> {
+    pub(super) algorithm: ObjectIdentifier,
+    pub(super) parameters: Option<AnyRef<'a>>,
+}
+
+impl<'a> Algorithm<'a> {
+    pub(super) fn read(reader: &mut SliceReader<'a>) -> der::Result<Self> {
+        reader.sequence(|identifier: &mut SliceReader<'a>| {
+            Ok(Self {
+                algorithm: ObjectIdentifier::decode(identifier)?,
+                parameters: Option::<AnyRef<'a>>::decode(identifier)?,
+            })
+        })
+    }
+}
+
 impl<'a> Spki<'a> {
     pub(super) fn parse(bytes: &'a [u8]) -> der::Result<Self> {
         let mut reader = SliceReader::new(bytes)?;
@@ -53,10 +70,10 @@ impl<'a> Spki<'a> {
 
     fn read(reader: &mut SliceReader<'a>) -> der::Result<Self> {
         reader.sequence(|spki: &mut SliceReader<'a>| {
-            let (algorithm, parameters) = spki.sequence(|identifier: &mut SliceReader<'a>| {
-                let algorithm = ObjectIdentifier::decode(identifier)?;
-                Ok::<_, der::Error>((algorithm, Option::<AnyRef<'a>>::decode(identifier)?))
-            })?;
+            let Algorithm {
+                algorithm,
+                parameters,
+            } = Algorithm::read(spki)?;
             let key = BitStringRef::decode(spki)?;
             let key = key.as_bytes().ok_or(Tag::BitString.value_error())?;
             Ok(Self {

@@ -53,6 +53,19 @@ impl HmacKey {
         }
     }
 
+    /// The tag of `text`; `None` only where the library refuses the secret.
+    pub(super) fn sign(&self, hash: Hash, text: &[u8]) -> Option<Vec<u8>> {
+        match hash {
+            Hash::Sha256 => sign(&self.sha256, &self.secret, text),
+            Hash::Sha384 => sign(&self.sha384, &self.secret, text),
+            Hash::Sha512 => sign(&self.sha512, &self.secret, text),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.secret
+    }
+
     pub(super) fn canonical_jwk(&self) -> Zeroizing<String> {
         let k = Zeroizing::new(URL_SAFE_NO_PAD.encode(&self.secret));
         Zeroizing::new(format!(r#"{{"k":"{}","kty":"oct"}}"#, k.as_str()))
@@ -65,12 +78,26 @@ fn verify<M: Mac + KeyInit + Clone>(
     text: &[u8],
     tag: &[u8],
 ) -> bool {
-    let keyed = |secret| -> Result<M, InvalidLength> { M::new_from_slice(secret) };
-    let Some(state) = state.get_or_init(|| keyed(secret).ok()) else {
-        return false;
-    };
-    let mut mac = state.clone();
-    mac.update(text);
     // In constant time, and for the whole tag only.
-    mac.verify_slice(tag).is_ok()
+    tagged(state, secret, text).is_some_and(|mac| mac.verify_slice(tag).is_ok())
+}
+
+fn sign<M: Mac + KeyInit + Clone>(
+    state: &OnceLock<Option<M>>,
+    secret: &[u8],
+    text: &[u8],
+) -> Option<Vec<u8>> {
+    let mac = tagged(state, secret, text)?;
+    Some(mac.finalize().into_bytes().to_vec())
+}
+
+fn tagged<M: Mac + KeyInit + Clone>(
+    state: &OnceLock<Option<M>>,
+    secret: &[u8],
+    text: &[u8],
+) -> Option<M> {
+    let keyed = |secret| -> Result<M, InvalidLength> { M::new_from_slice(secret) };
+    let mut mac = state.get_or_init(|| keyed(secret).ok()).clone()?;
+    mac.update(text);
+    Some(mac)
 }

@@ -11,7 +11,7 @@ use crate::jose::Algorithm;
 use crate::jose::compact::decode;
 
 /// Members that hold the private half of a key (RFC 7518 §6.2.2, §6.3.2).
-const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
+pub(super) const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
 
 pub(super) fn parse(jwk: &Value) -> Result<Key, KeyError> {
     let Value::Object(jwk) = jwk else {
@@ -62,10 +62,19 @@ fn check_purpose(jwk: &Map<String, Value>) -> Result<(), KeyError> {
             "`use` must be sig: the key is not for signatures",
         ));
     }
+    check_operations(jwk, "verify")
+}
+
+/// `key_ops`: absent ones allow everything.
+pub(super) fn check_operations(jwk: &Map<String, Value>, needed: &str) -> Result<(), KeyError> {
     let Some(operations) = jwk.get("key_ops") else {
         return Ok(());
     };
-    let wrong = || KeyError::new("`key_ops` must be a list of different strings with verify in it");
+    let wrong = || {
+        KeyError::new(format!(
+            "`key_ops` must be a list of different strings with {needed} in it"
+        ))
+    };
     let operations: Option<Vec<_>> = operations
         .as_array()
         .ok_or_else(wrong)?
@@ -76,7 +85,7 @@ fn check_purpose(jwk: &Map<String, Value>) -> Result<(), KeyError> {
     let all = operations.len();
     operations.sort_unstable();
     operations.dedup();
-    if operations.len() == all && operations.contains(&"verify") {
+    if operations.len() == all && operations.contains(&needed) {
         Ok(())
     } else {
         Err(wrong())
@@ -91,11 +100,11 @@ fn optional<'a>(jwk: &'a Map<String, Value>, name: &str) -> Result<Option<&'a st
     }
 }
 
-fn required<'a>(jwk: &'a Map<String, Value>, name: &str) -> Result<&'a str, KeyError> {
+pub(super) fn required<'a>(jwk: &'a Map<String, Value>, name: &str) -> Result<&'a str, KeyError> {
     optional(jwk, name)?.ok_or_else(|| KeyError::new(format!("`{name}` is missing")))
 }
 
-fn bytes(jwk: &Map<String, Value>, name: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+pub(super) fn bytes(jwk: &Map<String, Value>, name: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     decode(required(jwk, name)?)
         .map(Zeroizing::new)
         .ok_or_else(|| KeyError::new(format!("`{name}` must be base64url without padding")))

@@ -6,6 +6,7 @@ mod ed;
 mod hmac;
 mod jwk;
 mod pem;
+mod private;
 mod rsa;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use self::hmac::HmacKey;
 use self::rsa::RsaKey;
 use super::verify::HostVerifier;
 use super::{Algorithm, Family, KeyError};
+pub use private::PrivateKey;
 
 /// A secret or a public key, checked when it's made: what is weak or inconsistent never becomes one.
 ///
@@ -112,6 +114,11 @@ impl Key {
     /// The key's id.
     pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
+    }
+
+    /// From when on the key may not be used, since 1970.
+    pub fn expires(&self) -> Option<Duration> {
+        self.expires
     }
 
     /// The only algorithm that the key is for, where it is bound to one.

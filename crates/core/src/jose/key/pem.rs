@@ -7,7 +7,7 @@ use super::rsa::RsaKey;
 use super::{KeyError, Material};
 
 /// Length that a PEM text may have, in bytes: certificates with long chains stay below.
-const MAX_LEN: usize = 64 * 1024;
+pub(super) const MAX_LEN: usize = 64 * 1024;
 
 const END: &str = "-----END ";
 
@@ -52,7 +52,7 @@ pub(super) fn parse(text: &str) -> Result<Material, KeyError> {
 }
 
 /// Up to the end of the first block: more may follow it, as in a certificate's chain.
-fn first_block(text: &str) -> &str {
+pub(super) fn first_block(text: &str) -> &str {
     let end = text.find(END).and_then(|at| {
         let line = text.get(at..)?;
         Some(at + line.find('\n').map_or(line.len(), |newline| newline + 1))

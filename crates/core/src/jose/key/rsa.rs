@@ -86,13 +86,19 @@ impl RsaKey {
         if let Some(verdict) = host.verify_signature(hash.name(), &self.spki, signature, text) {
             return verdict;
         }
-        let expected = match hash {
-            Hash::Sha256 => pkcs1_encoding(&SHA256_INFO, &Sha256::digest(text), self.modulus.len()),
-            Hash::Sha384 => pkcs1_encoding(&SHA384_INFO, &Sha384::digest(text), self.modulus.len()),
-            Hash::Sha512 => pkcs1_encoding(&SHA512_INFO, &Sha512::digest(text), self.modulus.len()),
-        };
+        let expected = self.encode_pkcs1(hash, text);
         let found = self.power(signature);
         expected.is_some() && found == expected
+    }
+
+    /// What an RSASSA-PKCS1-v1_5 signature of `text` is the power of (RFC 8017 §9.2).
+    pub(super) fn encode_pkcs1(&self, hash: Hash, text: &[u8]) -> Option<Vec<u8>> {
+        let len = self.modulus.len();
+        match hash {
+            Hash::Sha256 => pkcs1_encoding(&SHA256_INFO, &Sha256::digest(text), len),
+            Hash::Sha384 => pkcs1_encoding(&SHA384_INFO, &Sha384::digest(text), len),
+            Hash::Sha512 => pkcs1_encoding(&SHA512_INFO, &Sha512::digest(text), len),
+        }
     }
 
     /// RSASSA-PSS (RFC 8017 §8.1.2) with MGF1 of the same hash and a salt of its length

@@ -5,6 +5,7 @@
 mod keys;
 mod oracle;
 mod rfc;
+mod signing;
 mod tokens;
 mod wycheproof;
 

@@ -71,7 +71,20 @@ impl Compiler<'_> {
 
     fn jwt(&mut self, raw: raw::Jwt, path: &Path) -> Option<JwtAuthenticator> {
         let algorithms = self.algorithms(&raw.algorithms, &path.key("algorithms"));
-        let (keys, remotes) = self.keys(raw.keys, &algorithms, &path.key("keys"));
+        let (mut keys, mut remotes, mut client_keys) = (Vec::new(), Vec::new(), None);
+        let place = path.key("keys");
+        match raw.keys {
+            MapOr::Other(list) => self.keys(list, &algorithms, &place, &mut keys, &mut remotes),
+            MapOr::Map(own) => {
+                if raw.client.is_some() {
+                    self.problem(
+                        &path.key("client"),
+                        "`keys: {client: …}` says already which client it is; leave this out",
+                    );
+                }
+                client_keys = self.client_keys(own, &algorithms, &place.key("client"));
+            }
+        }
         let from = match raw.from {
             Some(from) => self.sources(from, &path.key("from")),
             None => {
@@ -104,8 +117,9 @@ impl Compiler<'_> {
         };
         Some(JwtAuthenticator {
             algorithms,
-            keys,
+            keys: KeySet::from_keys(keys),
             remotes,
+            client_keys,
             rules: ClaimRules {
                 issuer: raw.issuer,
                 audience: audience.unwrap_or_default(),
@@ -161,27 +175,18 @@ impl Compiler<'_> {
 
     fn keys(
         &mut self,
-        keys: raw::Keys,
+        keys: OneOrMany<raw::Key>,
         algorithms: &[Algorithm],
         path: &Path,
-    ) -> (KeySet, Vec<usize>) {
-        let keys = match keys {
-            MapOr::Other(keys) => keys,
-            MapOr::Map(own) => {
-                self.expression(&own.client, Place::JwtKeysClient, &path.key("client"));
-                self.not_yet(&path.key("client"), "client");
-                return (KeySet::default(), Vec::new());
-            }
-        };
+        own: &mut Vec<Key>,
+        remotes: &mut Vec<usize>,
+    ) {
         if keys.0.is_empty() {
             self.problem(path, "give at least one key");
         }
-        let mut own = Vec::new();
-        let mut remotes = Vec::new();
         for (index, key) in keys.0.into_iter().enumerate() {
-            self.key(key, algorithms, &path.index(index), &mut own, &mut remotes);
+            self.key(key, algorithms, &path.index(index), own, remotes);
         }
-        (KeySet::from_keys(own), remotes)
     }
 
     fn key(
@@ -209,8 +214,9 @@ impl Compiler<'_> {
             raw.expires.map(since_epoch),
         );
         if let Some(name) = &raw.token {
-            self.signed_token(name, &path.key("token"));
-            self.not_yet(&path.key("token"), "token");
+            for key in self.token_keys(name, &path.key("token")) {
+                own.extend(self.usable(Ok(key), algorithms, &path.key("token")));
+            }
         }
         let is_set = raw.pem.is_none() && raw.jwk.is_none() && raw.secret.is_none();
         let narrowed = raw.kid.is_some() || validity != (None, None);

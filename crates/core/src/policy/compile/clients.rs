@@ -1,8 +1,8 @@
 //! `clients`.
 
 use super::{Compiler, names};
-use crate::credentials::{ApiKey, Client, ClientIndex};
-use crate::jose::Key;
+use crate::credentials::{ApiKey, Client, ClientIndex, SecretDigest, digest};
+use crate::jose::{Key, KeySet, PrivateKey};
 use crate::policy::document::{Path, Timestamp};
 use crate::policy::raw;
 use std::rc::Rc;
@@ -30,12 +30,15 @@ impl Compiler<'_> {
                 serde_json::Value::Null
             }
         };
-        for (index, secret) in raw.secrets.0.iter().enumerate() {
-            self.secret(secret, &path.key("secrets").index(index));
-        }
-        for (index, key) in raw.public_keys.0.iter().enumerate() {
-            self.public_key(key, &path.key("public_keys").index(index));
-        }
+        let secrets = raw.secrets.0.iter().enumerate();
+        let secrets = secrets
+            .filter_map(|(index, secret)| self.secret(secret, &path.key("secrets").index(index)))
+            .collect();
+        let signing_secrets = self.signing_secrets(&raw.secrets.0, &path.key("secrets"));
+        let keys = raw.public_keys.0.iter().enumerate();
+        let keys = keys
+            .filter_map(|(index, key)| self.public_key(key, &path.key("public_keys").index(index)))
+            .collect();
         self.scope_tokens(&raw.scopes.0, &path.key("scopes"));
         let scopes: Rc<[String]> = raw.scopes.0.into();
         let client = Client {
@@ -44,6 +47,9 @@ impl Compiler<'_> {
             scopes: scopes.clone(),
             enabled: raw.enabled.unwrap_or(true),
             metadata: Rc::new(metadata),
+            secrets,
+            public_keys: KeySet::from_keys(keys),
+            signing_secrets,
         };
         let added = self.clients.add(client);
         if added.is_none() {
@@ -61,43 +67,96 @@ impl Compiler<'_> {
         }
     }
 
-    /// Secrets serve token endpoints and HS256 signatures; they are checked wherever they
-    /// stand.
-    fn secret(&mut self, secret: &raw::ClientSecret, path: &Path) {
+    fn secret(&mut self, secret: &raw::ClientSecret, path: &Path) -> Option<SecretDigest> {
         let given = [
             ("sha256", secret.sha256.is_some()),
             ("value", secret.value.is_some()),
         ];
-        if self.exactly_one(path, &given)
-            && let Some(digest) = &secret.sha256
-            && names::sha256(digest).is_none()
-        {
-            self.digest_problem(&path.key("sha256"));
-        }
+        let one = self.exactly_one(path, &given);
         self.check_span(secret.not_before, secret.expires, path);
+        let sha256 = match (&secret.sha256, &secret.value) {
+            _ if !one => return None,
+            (Some(sha256), _) => names::sha256(sha256).or_else(|| {
+                self.digest_problem(&path.key("sha256"));
+                None
+            }),
+            (None, value) => value
+                .as_ref()
+                .map(|value| digest(value.expose().as_bytes())),
+        };
+        if secret
+            .value
+            .as_ref()
+            .is_some_and(|value| value.expose().is_empty())
+        {
+            self.problem(&path.key("value"), "an empty secret proves nobody");
+        }
+        Some(SecretDigest {
+            sha256: sha256?,
+            not_before: secret.not_before.map(since_epoch),
+            expires: secret.expires.map(since_epoch),
+            revoked: secret.revoked.unwrap_or(false),
+        })
     }
 
-    /// Public keys serve token endpoints; they are checked wherever they stand.
-    fn public_key(&mut self, raw: &raw::PublicKey, path: &Path) {
+    /// Those of a client's secrets that can sign. What is too short for a key is no problem until
+    /// something is to be signed with it.
+    fn signing_secrets(&mut self, secrets: &[raw::ClientSecret], path: &Path) -> Vec<PrivateKey> {
+        let mut keys = Vec::new();
+        for (index, secret) in secrets.iter().enumerate() {
+            let Some(value) = &secret.value else {
+                continue;
+            };
+            let value = value.expose().as_bytes();
+            let place = path.index(index).key("value");
+            self.client_values.push((place, value.len()));
+            if secret.revoked == Some(true) {
+                continue;
+            }
+            keys.extend(PrivateKey::from_secret(value).map(|key| {
+                key.with_validity(
+                    secret.not_before.map(since_epoch),
+                    secret.expires.map(since_epoch),
+                )
+            }));
+        }
+        keys
+    }
+
+    /// A key for assertions; `None` where it has a problem, or is revoked.
+    fn public_key(&mut self, raw: &raw::PublicKey, path: &Path) -> Option<Key> {
+        self.check_span(raw.not_before, raw.expires, path);
         let given = [("pem", raw.pem.is_some()), ("jwk", raw.jwk.is_some())];
         if !self.exactly_one(path, &given) {
-            return;
+            return None;
         }
         let (place, key) = if let Some(pem) = &raw.pem {
             (path.key("pem"), Key::from_pem(pem.expose()))
         } else if let Some(jwk) = &raw.jwk {
             (path.key("jwk"), Key::from_jwk(jwk.value()))
         } else {
-            return;
+            return None;
         };
-        match key {
+        let key = match key {
             Ok(key) if key.is_secret() => {
-                self.problem(&place, "expected a public key, found a secret")
+                self.problem(&place, "expected a public key, found a secret");
+                return None;
             }
-            Ok(_) => {}
-            Err(error) => self.problem(&place, error.to_string()),
+            Ok(key) => key,
+            Err(error) => {
+                self.problem(&place, error.to_string());
+                return None;
+            }
+        };
+        if raw.revoked.unwrap_or(false) {
+            return None;
         }
-        self.check_span(raw.not_before, raw.expires, path);
+        let own = raw.kid.as_deref().or(key.kid()).map(str::to_owned);
+        let kid = own.unwrap_or_else(|| key.thumbprint());
+        Some(key.with_kid(kid).with_validity(
+            raw.not_before.map(since_epoch),
+            raw.expires.map(since_epoch),
+        ))
     }
 
     fn api_key(&mut self, client: ClientIndex, own: &Rc<[String]>, raw: raw::ApiKey, path: &Path) {

@@ -1,104 +1,30 @@
-//! `sign`, `issue` and `publish_keys`: checked in full, so that a policy's mistakes are all
-//! told, and refused, since this version doesn't issue tokens yet.
+//! `issue`: token endpoints that are answered here.
 
 use super::{Compiler, TokenKind};
 use crate::expression::Place;
-use crate::jose::{Algorithm, Family};
+use crate::issue::{AssertionRules, ClientAuth, Field, Fields, Issue, Wanted};
+use crate::jose::{Algorithm, ClaimRules, Family};
 use crate::policy::document::{OneOrMany, Path};
 use crate::policy::raw;
 
+/// How a client proves itself, by its name in the policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    Post,
+    Basic,
+    Assertion,
+}
+
 impl Compiler<'_> {
-    /// Tells that a part of the language is none of this version's.
-    pub(super) fn not_yet(&mut self, path: &Path, what: &str) {
-        self.problem(
-            path,
-            format!("\"{what}\" is part of the policy language, but this version of Doorward doesn't do it yet"),
-        );
-    }
-
-    pub(super) fn sign(&mut self, raw: raw::Sign, path: &Path) -> TokenKind {
-        let algorithm = self.algorithm(&raw.algorithm, &path.key("algorithm"));
-        let symmetric = algorithm.is_some_and(|algorithm| algorithm.family() == Family::Hmac);
-        if raw.keys.0.is_empty() {
-            self.problem(&path.key("keys"), "give at least one key to sign with");
-        }
-        for (index, key) in raw.keys.0.iter().enumerate() {
-            let place = path.key("keys").index(index);
-            self.sign_key(key, &place);
-            let secret = key.secret.is_some() || key.client_secret == Some(true);
-            if algorithm.is_some() && secret != symmetric {
-                self.problem(
-                    &place,
-                    "a secret signs with HS256, HS384 or HS512, and a private key with the others",
-                );
-            }
-        }
-        if raw.lifetime.0.is_zero() {
-            self.problem(
-                &path.key("lifetime"),
-                "a token that is never good opens nothing",
-            );
-        }
-        for (key, text) in [("issuer", &raw.issuer)] {
-            if text.as_ref().is_some_and(String::is_empty) {
-                self.problem(&path.key(key), "an empty text says nothing; leave it out");
-            }
-        }
-        self.nonempty(raw.audience.as_ref(), &path.key("audience"));
-        if let Some(claims) = &raw.claims {
-            self.expression(claims, Place::SignClaims, &path.key("claims"));
-        }
-        self.not_yet(path, "sign");
-        TokenKind::Sign { symmetric }
-    }
-
-    fn sign_key(&mut self, raw: &raw::SignKey, path: &Path) {
-        let given = [
-            ("pem", raw.pem.is_some()),
-            ("jwk", raw.jwk.is_some()),
-            ("secret", raw.secret.is_some()),
-            ("client_secret", raw.client_secret.is_some()),
-        ];
-        self.exactly_one(path, &given);
-        if raw.client_secret.is_some() && raw.kid.is_some() {
-            self.problem(
-                &path.key("kid"),
-                "every client has a secret of its own: there is no one kid",
-            );
-        }
-        if let Some(secret) = &raw.secret {
-            self.secret_bytes(secret, &path.key("secret"));
-        }
-        self.check_span(raw.not_before, raw.expires, path);
-    }
-
-    pub(super) fn own_assertion(&mut self, raw: &raw::OwnAssertion, path: &Path) {
-        let algorithm = self.algorithm(&raw.algorithm, &path.key("algorithm"));
-        if algorithm.is_some_and(|algorithm| algorithm.family() == Family::Hmac) {
-            self.problem(
-                &path.key("algorithm"),
-                "private_key_jwt signs with a private key; ES256 is usual",
-            );
-        }
-        self.sign_key(&raw.key, &path.key("key"));
-        if raw.kid.is_some() && raw.key.kid.is_some() {
-            self.problem(&path.key("kid"), "the key has a kid already; give it once");
-        }
-        self.nonempty(raw.audience.as_ref(), &path.key("audience"));
-        if raw.lifetime.is_some_and(|lifetime| lifetime.0.is_zero()) {
-            self.problem(
-                &path.key("lifetime"),
-                "an assertion needs some time; 5m is the default",
-            );
-        }
-    }
-
-    pub(super) fn issue(&mut self, raw: raw::Issue, path: &Path) {
-        self.signed_token(&raw.token, &path.key("token"));
-        let post = match raw.client_auth.as_str() {
-            "client_secret_post" => Some("client_secret"),
-            "private_key_jwt" => Some("assertion"),
-            "client_secret_basic" => None,
+    pub(super) fn issue(&mut self, raw: raw::Issue, path: &Path) -> Option<Issue> {
+        let token = match self.signed_token(&raw.token, &path.key("token")) {
+            Some(TokenKind::Sign(index)) => Some(index),
+            _ => None,
+        };
+        let proof = match raw.client_auth.as_str() {
+            "client_secret_post" => Some(Proof::Post),
+            "client_secret_basic" => Some(Proof::Basic),
+            "private_key_jwt" => Some(Proof::Assertion),
             _ => {
                 self.problem(
                     &path.key("client_auth"),
@@ -107,76 +33,146 @@ impl Compiler<'_> {
                 None
             }
         };
-        let place = path.key("request");
         let request = raw.request.unwrap_or_default();
-        let pointers = [
-            ("client_id", &request.client_id),
-            ("client_secret", &request.client_secret),
-            ("assertion", &request.assertion),
-            ("grant_type", &request.grant_type),
+        let fields = self.fields(&request, proof, &path.key("request"));
+        let assertion = self.assertion(raw.assertion, proof, &path.key("assertion"));
+        let reply = raw
+            .reply
+            .and_then(|reply| self.expression(&reply, Place::IssueReply, &path.key("reply")));
+        Some(Issue {
+            token: token?,
+            client_auth: match proof? {
+                Proof::Post => ClientAuth::SecretPost,
+                Proof::Basic => ClientAuth::SecretBasic,
+                Proof::Assertion => ClientAuth::Assertion(assertion),
+            },
+            fields,
+            reply,
+        })
+    }
+
+    fn fields(&mut self, raw: &raw::IssueRequest, proof: Option<Proof>, path: &Path) -> Fields {
+        let given = [
+            ("client_id", Field::ClientId, &raw.client_id),
+            ("client_secret", Field::ClientSecret, &raw.client_secret),
+            ("assertion", Field::Assertion, &raw.assertion),
+            ("grant_type", Field::GrantType, &raw.grant_type),
         ];
-        let form = request.form.unwrap_or(false);
-        for (name, pointer) in pointers {
+        let form = raw.form.unwrap_or(false);
+        let mut wanted = Vec::new();
+        for (name, field, pointer) in given {
+            let place = path.key(name);
+            let (needed, useless) = match (field, proof) {
+                (Field::ClientId, proof) => (proof == Some(Proof::Post), false),
+                (Field::ClientSecret, Some(proof)) => (proof == Proof::Post, proof != Proof::Post),
+                (Field::Assertion, Some(proof)) => {
+                    (proof == Proof::Assertion, proof != Proof::Assertion)
+                }
+                _ => (false, false),
+            };
             match pointer {
-                Some(_) if form => {
+                Some(_) if form => self.problem(
+                    &place,
+                    "a form has the fields of RFC 6749; leave the pointers out",
+                ),
+                Some(pointer) if !pointer.starts_with('/') => {
+                    self.problem(&place, "expected a JSON pointer, as in /clientId");
+                }
+                Some(_) if useless => {
                     self.problem(
-                        &place.key(name),
-                        "a form has the fields of RFC 6749; leave the pointers out",
+                        &place,
+                        "a client proves itself in another way here (`client_auth`); leave this out",
                     );
                 }
-                Some(pointer) if !pointer.starts_with('/') => {
-                    self.problem(&place.key(name), "expected a JSON pointer, as in /clientId");
-                }
-                None if !form && post == Some(name) => {
+                Some(pointer) => wanted.push(Wanted {
+                    field,
+                    at: pointer.clone(),
+                    required: true,
+                }),
+                None if needed && !form => {
                     let message =
                         format!("say where the body holds it: \"{name}\" is required here");
-                    self.problem(&place, message);
+                    self.problem(path, message);
                 }
-                _ => {}
+                None => {}
             }
         }
-        let assertion = raw.assertion.unwrap_or_default();
-        let place = path.key("assertion");
-        if let Some(algorithms) = &assertion.algorithms {
-            self.algorithms(algorithms, &place.key("algorithms"));
+        if let (true, Some(proof)) = (form, proof) {
+            wanted = form_fields(proof);
         }
-        self.nonempty(assertion.audience.as_ref(), &place.key("audience"));
-        if raw.client_auth == "private_key_jwt" && assertion.audience.is_none() {
+        Fields { form, wanted }
+    }
+
+    fn assertion(
+        &mut self,
+        raw: Option<raw::CallersAssertion>,
+        proof: Option<Proof>,
+        path: &Path,
+    ) -> AssertionRules {
+        if raw.is_some() && matches!(proof, Some(Proof::Post | Proof::Basic)) {
             self.problem(
-                &place,
+                path,
+                "clients send assertions with `client_auth: private_key_jwt` only; leave this out",
+            );
+        }
+        let raw = raw.unwrap_or_default();
+        let algorithms = match &raw.algorithms {
+            None => vec![Algorithm::Es256],
+            Some(names) => {
+                let place = path.key("algorithms");
+                let algorithms = self.algorithms(names, &place);
+                if algorithms.iter().any(|one| one.family() == Family::Hmac) {
+                    self.problem(
+                        &place,
+                        "an assertion is signed with a client's private key; ES256 is usual",
+                    );
+                }
+                algorithms
+            }
+        };
+        self.nonempty(raw.audience.as_ref(), &path.key("audience"));
+        if proof == Some(Proof::Assertion) && raw.audience.is_none() {
+            self.problem(
+                path,
                 "\"audience\" is required here: an assertion for others must not open this",
             );
         }
-        if assertion.max_lifetime.is_some_and(|life| life.0.is_zero()) {
+        if raw.max_lifetime.is_some_and(|life| life.0.is_zero()) {
             self.problem(
-                &place.key("max_lifetime"),
+                &path.key("max_lifetime"),
                 "this needs some time; leave it out for no bound",
             );
         }
-        if !matches!(
-            assertion.jti.as_deref(),
-            None | Some("optional" | "required")
-        ) {
-            self.problem(&place.key("jti"), "expected `optional` or `required`");
+        let jti_required = match raw.jti.as_deref() {
+            None | Some("optional") => false,
+            Some("required") => true,
+            Some(_) => {
+                self.problem(&path.key("jti"), "expected `optional` or `required`");
+                false
+            }
+        };
+        let decoys = algorithms.iter().filter_map(|algorithm| {
+            let client = self.clients.with_public_key_for(*algorithm)?;
+            Some((*algorithm, client))
+        });
+        AssertionRules {
+            decoys: decoys.collect(),
+            algorithms,
+            claims: ClaimRules {
+                audience: raw.audience.map(|list| list.0).unwrap_or_default(),
+                max_lifetime: raw.max_lifetime.map(|life| life.0),
+                ..ClaimRules::default()
+            },
+            jti_required,
         }
-        if let Some(reply) = &raw.reply {
-            self.expression(reply, Place::IssueReply, &path.key("reply"));
-        }
-        self.not_yet(path, "issue");
     }
 
-    pub(super) fn publish_keys(&mut self, names: &OneOrMany<String>, path: &Path) {
-        self.nonempty(Some(names), path);
-        for (index, name) in names.0.iter().enumerate() {
-            let place = path.index(index);
-            if self.signed_token(name, &place) == Some(TokenKind::Sign { symmetric: true }) {
-                self.problem(
-                    &place,
-                    "this token is signed with a secret, which can't be published",
-                );
-            }
-        }
-        self.not_yet(path, "publish_keys");
+    /// Tells that a part of the language is none of this version's.
+    pub(super) fn not_yet(&mut self, path: &Path, what: &str) {
+        self.problem(
+            path,
+            format!("\"{what}\" is part of the policy language, but this version of Doorward doesn't do it yet"),
+        );
     }
 
     /// A token by its name, which must be signed here.
@@ -191,14 +187,39 @@ impl Compiler<'_> {
         Some(kind)
     }
 
-    fn algorithm(&mut self, name: &str, path: &Path) -> Option<Algorithm> {
-        let one = OneOrMany(vec![name.to_owned()]);
-        self.algorithms(&one, path).first().copied()
-    }
-
-    fn nonempty(&mut self, list: Option<&OneOrMany<String>>, path: &Path) {
+    pub(super) fn nonempty(&mut self, list: Option<&OneOrMany<String>>, path: &Path) {
         if list.is_some_and(|list| list.0.is_empty()) {
             self.problem(path, "an empty list says nothing; leave it out");
         }
     }
+}
+
+/// The fields of a form (RFC 6749 §2.3.1 and §4.4.2, RFC 7521 §4.2).
+fn form_fields(proof: Proof) -> Vec<Wanted> {
+    let own: &[(Field, &str, bool)] = match proof {
+        Proof::Post => &[
+            (Field::ClientId, "/client_id", true),
+            (Field::ClientSecret, "/client_secret", true),
+            (Field::Forbidden, "/client_assertion", false),
+        ],
+        Proof::Basic => &[
+            (Field::ClientId, "/client_id", false),
+            (Field::Forbidden, "/client_secret", false),
+            (Field::Forbidden, "/client_assertion", false),
+        ],
+        Proof::Assertion => &[
+            (Field::ClientId, "/client_id", false),
+            (Field::Forbidden, "/client_secret", false),
+            (Field::AssertionType, "/client_assertion_type", true),
+            (Field::Assertion, "/client_assertion", true),
+        ],
+    };
+    let grant = (Field::GrantType, "/grant_type", true);
+    let all = [grant].into_iter().chain(own.iter().copied());
+    all.map(|(field, at, required)| Wanted {
+        field,
+        at: at.to_owned(),
+        required,
+    })
+    .collect()
 }

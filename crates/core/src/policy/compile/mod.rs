@@ -7,7 +7,9 @@ mod clients;
 mod errors;
 mod issue;
 mod names;
+mod publish;
 mod rules;
+mod signings;
 mod tokens;
 
 pub use names::{Url, url as absolute_url};
@@ -21,8 +23,9 @@ use crate::expression::{Expression, Place, Variable};
 use crate::http::HeaderNames;
 use crate::keys::RemoteKeys;
 use crate::route::Router;
-use crate::tokens::Exchange;
+use crate::tokens::{Exchange, Signing};
 use broken::Broken;
+use publish::Endpoints;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -32,11 +35,8 @@ use std::collections::BTreeMap;
 enum TokenKind {
     /// By an exchange, of this index.
     Exchange(usize),
-    /// Signed here, perhaps with a secret.
-    Sign {
-        /// Whether the key is a secret.
-        symmetric: bool,
-    },
+    /// Signed here, by this index.
+    Sign(usize),
     /// Its own problem was told.
     Broken,
 }
@@ -91,11 +91,15 @@ struct Compiler<'n> {
     token_names: Vec<String>,
     token_kinds: Vec<TokenKind>,
     exchanges: Vec<Exchange>,
+    signings: Vec<Signing>,
+    /// Where the clients' secrets stand that are given as a `value`, and their lengths in bytes.
+    client_values: Vec<(Path, usize)>,
     remotes: Vec<RemoteKeys>,
     places: Places,
     reserved: HeaderNames,
     needs_source: bool,
     limits: usize,
+    endpoints: Endpoints,
 }
 
 impl<'n> Compiler<'n> {
@@ -110,11 +114,14 @@ impl<'n> Compiler<'n> {
             token_names: Vec::new(),
             token_kinds: Vec::new(),
             exchanges: Vec::new(),
+            signings: Vec::new(),
+            client_values: Vec::new(),
             remotes: Vec::new(),
             places: Places::default(),
             reserved: HeaderNames::of_any_spelling(),
             needs_source: false,
             limits: 0,
+            endpoints: Endpoints::default(),
         }
     }
 
@@ -154,6 +161,7 @@ impl<'n> Compiler<'n> {
             clients: self.clients,
             authenticators: self.authenticators,
             exchanges: self.exchanges,
+            signings: self.signings,
             remotes: self.remotes,
             router,
             rules,
@@ -215,7 +223,7 @@ impl<'n> Compiler<'n> {
                 }
                 Some(index)
             }
-            TokenKind::Sign { .. } => {
+            TokenKind::Sign(_) => {
                 self.problem(
                     path,
                     "this token is signed here; name one that is obtained (`exchange`)",

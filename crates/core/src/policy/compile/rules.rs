@@ -1,9 +1,10 @@
 //! `rules`.
 
-use super::{Compiler, names};
+use super::publish::Endpoints;
+use super::{Compiler, TokenKind, names};
 use crate::authorize::{Authorize, Limit, Rate, Scopes};
 use crate::expression::{Expression, Place, Variable};
-use crate::policy::document::{MapOr, Path};
+use crate::policy::document::{MapOr, OneOrMany, Path};
 use crate::policy::{Authenticate, Authorization, HeaderValue, Rule, Upstream, raw};
 use crate::reply::ErrorFormat;
 use crate::route::{Pattern, Router};
@@ -28,6 +29,7 @@ impl Compiler<'_> {
                 "without a rule every request would be refused; write at least one",
             );
         }
+        self.endpoints = Endpoints::of(&rules);
         let rules = rules.into_iter().enumerate();
         rules
             .filter_map(|(index, rule)| {
@@ -44,7 +46,25 @@ impl Compiler<'_> {
         router: &mut Router,
         path: &Path,
     ) -> Option<Rule> {
-        let pattern = self.matches(raw.matches, router, &path.key("match"));
+        let publish = raw.publish_keys.as_ref().and_then(|names| {
+            self.publish_keys(names, &raw.matches.path, &path.key("publish_keys"))
+        });
+        let mut matches = raw.matches;
+        if raw.publish_keys.is_some() {
+            self.only_read(&mut matches.methods, &path.key("match").key("methods"));
+            for (key, given) in [
+                ("upstream", raw.upstream.is_some()),
+                ("shadow", raw.shadow.is_some()),
+            ] {
+                if given {
+                    self.problem(
+                        &path.key(key),
+                        "published keys are answered here and nothing goes on; leave this out",
+                    );
+                }
+            }
+        }
+        let pattern = self.matches(matches, router, &path.key("match"));
         let answered_here = raw.issue.is_some() || raw.publish_keys.is_some();
         if raw.issue.is_some() && raw.publish_keys.is_some() {
             self.problem(path, "a rule either issues tokens or publishes keys");
@@ -55,12 +75,24 @@ impl Compiler<'_> {
                 "published keys are public; leave this out",
             );
         }
-        if let Some(issue) = raw.issue {
-            self.issue(issue, &path.key("issue"));
+        let issues = raw.issue.is_some();
+        if issues {
+            for (key, given) in [
+                ("upstream", raw.upstream.is_some()),
+                ("shadow", raw.shadow.is_some()),
+            ] {
+                if given {
+                    self.problem(
+                        &path.key(key),
+                        "a token endpoint is answered here and lets nothing through; leave this out",
+                    );
+                }
+            }
         }
-        if let Some(names) = &raw.publish_keys {
-            self.publish_keys(names, &path.key("publish_keys"));
-        }
+        let issue = match raw.issue {
+            None => None,
+            Some(issue) => self.issue(issue, &path.key("issue")),
+        };
         let authenticate = match raw.authenticate {
             None if answered_here => Some(Authenticate::Public),
             Some(authenticate) => self.authenticate(authenticate, &path.key("authenticate")),
@@ -82,10 +114,15 @@ impl Compiler<'_> {
             &variables,
             &path.key("upstream"),
         );
-        let errors = self.errors(raw.errors, Some(errors), &path.key("errors"));
+        let mut errors = self.errors(raw.errors, Some(errors), &path.key("errors"));
+        if issues {
+            Rc::make_mut(&mut errors).oauth = true;
+        }
+        // Beside `issue` it is the client that gets the token.
+        let nobody = public && !issues;
         let limit = raw
             .limit
-            .and_then(|limit| self.limit(limit, public, &variables, &path.key("limit")));
+            .and_then(|limit| self.limit(limit, nobody, &variables, &path.key("limit")));
         let headers = upstream.headers.iter().map(|(_, value)| value);
         let identity = identity.iter().map(|(_, value)| value).filter(|_| !public);
         let expressions = headers.chain(identity).filter_map(HeaderValue::expression);
@@ -93,8 +130,17 @@ impl Compiler<'_> {
         let uses = authorize
             .uses()
             .union(variables::used(expressions.chain(limited)));
+        let uses = match upstream.authorization {
+            Authorization::Sign(index) => self
+                .signings
+                .get(index)
+                .map_or(uses, |signing| uses.union(signing.uses())),
+            _ => uses,
+        };
         Some(Rule {
             authenticate: authenticate?,
+            issue,
+            publish,
             authorize,
             upstream,
             errors,
@@ -102,6 +148,15 @@ impl Compiler<'_> {
             shadow: raw.shadow.unwrap_or(false),
             uses,
         })
+    }
+
+    /// Published keys are read, with GET and HEAD: other methods don't meet their rule.
+    fn only_read(&mut self, methods: &mut Option<OneOrMany<String>>, path: &Path) {
+        let read = ["GET", "HEAD"];
+        let given = methods.get_or_insert_with(|| OneOrMany(read.map(str::to_owned).to_vec()));
+        if !given.0.iter().all(|method| read.contains(&method.as_str())) {
+            self.problem(path, "published keys are read with GET and HEAD only");
+        }
     }
 
     fn limit(
@@ -316,10 +371,7 @@ impl Compiler<'_> {
         let authorization = match raw.authorization.as_deref() {
             None | Some("keep") => Authorization::Keep,
             Some("remove") => Authorization::Remove,
-            Some(name) => {
-                let index = self.exchange_token(name, true, &place);
-                index.map_or(Authorization::Keep, Authorization::Inject)
-            }
+            Some(name) => self.injected(name, variables, &place),
         };
         let mut headers = Vec::new();
         for (name, source) in raw.headers {
@@ -342,15 +394,42 @@ impl Compiler<'_> {
         }
     }
 
+    /// A token that the upstream gets, by its name.
+    fn injected(&mut self, name: &str, variables: &[&str], path: &Path) -> Authorization {
+        let is_signed = self.token_names.iter().zip(&self.token_kinds);
+        let is_signed = is_signed.into_iter().find_map(|(other, kind)| match kind {
+            TokenKind::Sign(index) if other == name => Some(*index),
+            _ => None,
+        });
+        let Some(index) = is_signed else {
+            let index = self.exchange_token(name, true, path);
+            return index.map_or(Authorization::Keep, Authorization::Inject);
+        };
+        let claims = self.signings.get(index).and_then(|one| one.claims.as_ref());
+        let unknown: Vec<String> = claims
+            .into_iter()
+            .flat_map(|claims| unknown_path_variables(claims, variables))
+            .collect();
+        self.unknown_path_variables(unknown, path);
+        Authorization::Sign(index)
+    }
+
     /// `path.x` where the rule's path has no `{x}` would never hold anything.
     fn check_path_variables(&mut self, expression: &Expression, variables: &[&str], path: &Path) {
-        let unknown: Vec<String> = expression
-            .members_of(Variable::Path)
-            .filter(|name| !variables.contains(name))
-            .map(str::to_owned)
-            .collect();
-        for name in unknown {
+        self.unknown_path_variables(unknown_path_variables(expression, variables), path);
+    }
+
+    fn unknown_path_variables(&mut self, names: Vec<String>, path: &Path) {
+        for name in names {
             self.problem(path, format!("the rule's path has no variable {{{name}}}"));
         }
     }
+}
+
+fn unknown_path_variables(expression: &Expression, variables: &[&str]) -> Vec<String> {
+    expression
+        .members_of(Variable::Path)
+        .filter(|name| !variables.contains(name))
+        .map(str::to_owned)
+        .collect()
 }

@@ -44,7 +44,7 @@ impl Compiler<'_> {
                         None => TokenKind::Broken,
                     }
                 }
-                (true, _, Some(sign)) => self.sign(sign, &place.key("sign")),
+                (true, _, Some(sign)) => self.sign(name, sign, &place.key("sign")),
                 _ => TokenKind::Broken,
             };
             self.token_kinds
@@ -76,7 +76,7 @@ impl Compiler<'_> {
                 ClientAuth::Basic
             }
         };
-        if let Some(assertion) = &raw.assertion {
+        if let Some(assertion) = raw.assertion {
             self.own_assertion(assertion, &path.key("assertion"));
             if raw.auth.as_deref() != Some("private_key_jwt") {
                 self.problem(

@@ -20,6 +20,8 @@ pub struct Sign {
     pub issuer: Option<String>,
     /// `aud`.
     pub audience: Option<OneOrMany<String>>,
+    /// The header's `typ`, for instance `at+jwt` (RFC 9068). Default: `JWT`.
+    pub typ: Option<String>,
     /// How long it is good.
     pub lifetime: Duration,
     /// The other claims: a map.
@@ -39,11 +41,11 @@ pub struct SignKey {
     pub secret: Option<SecretKey>,
     /// true: the client's own secret.
     pub client_secret: Option<bool>,
-    /// The key's id. Default: the RFC 7638 thumbprint.
+    /// The key's id. Default: the RFC 7638 thumbprint; none for a secret.
     pub kid: Option<String>,
-    /// Not used before.
+    /// Doesn't sign before.
     pub not_before: Option<Timestamp>,
-    /// Not used from then on.
+    /// Doesn't sign from then on; what it signed is accepted for its lifetime.
     pub expires: Option<Timestamp>,
 }
 
@@ -119,4 +121,28 @@ pub struct CallersAssertion {
     /// Default: `optional`.
     #[cfg_attr(feature = "schema", schemars(with = "Option<JtiName>"))]
     pub jti: Option<String>,
+}
+
+/// What a metadata document tells of a token endpoint.
+#[derive(Debug)]
+pub struct Issuer {
+    /// The token that is issued.
+    pub token: String,
+    /// How clients prove themselves.
+    pub client_auth: String,
+    /// The algorithms of their assertions.
+    pub algorithms: Vec<String>,
+}
+
+impl Issue {
+    /// What a metadata document tells of it.
+    pub fn issuer(&self) -> Issuer {
+        let assertion = self.assertion.as_ref();
+        let algorithms = assertion.and_then(|assertion| assertion.algorithms.as_ref());
+        Issuer {
+            token: self.token.clone(),
+            client_auth: self.client_auth.clone(),
+            algorithms: algorithms.map_or_else(|| vec!["ES256".to_owned()], |list| list.0.clone()),
+        }
+    }
 }

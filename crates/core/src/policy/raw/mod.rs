@@ -82,20 +82,12 @@ pub struct PublicKey {
     /// A JSON Web Key.
     pub jwk: Option<Json>,
     /// The key's id. Default: the RFC 7638 thumbprint.
-    #[expect(
-        dead_code,
-        reason = "public keys are only checked until token endpoints use them"
-    )]
     pub kid: Option<String>,
     /// Not accepted before.
     pub not_before: Option<Timestamp>,
     /// Not accepted from then on.
     pub expires: Option<Timestamp>,
     /// Not accepted any more.
-    #[expect(
-        dead_code,
-        reason = "public keys are only checked until token endpoints use them"
-    )]
     pub revoked: Option<bool>,
 }
 
@@ -113,10 +105,6 @@ pub struct ClientSecret {
     /// Not accepted from then on.
     pub expires: Option<Timestamp>,
     /// Not accepted any more.
-    #[expect(
-        dead_code,
-        reason = "secrets are only checked until token endpoints use them"
-    )]
     pub revoked: Option<bool>,
 }
 
