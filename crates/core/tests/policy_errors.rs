@@ -121,7 +121,7 @@ rules: [{match: {path: /}, authenticate: none}]"#, &["tokens.t.exchange.form.a: 
         (r#"tokens: {t: {exchange: {cluster: c, url: "https://h/x", json: "'a' +"}}}
 rules: [{match: {path: /}, authenticate: none}]"#, &["tokens.t.exchange.json: this is no CEL expression: it ends too early (at column 6 of the expression) (line 2, column 63)"]),
         (r#"tokens: {t: {exchange: {cluster: c, url: "https://h/x", retry: {attempts: 3}, breaker: {failures: 1}}}, s: {sign: {algorithm: ES256}}}
-rules: [{match: {path: /}, authenticate: none, limit: {rate: 1/s}, shadow: true}, {match: {path: /k}, publish_keys: [s]}, {match: {path: /i}, issue: {token: s}}]"#, &[r#"tokens.s.sign: "keys" is required here (line 2, column 115)"#, r#"tokens.s.sign: "lifetime" is required here (line 2, column 115)"#, r#"rules[0].limit: "per" is required here (line 3, column 55)"#, r#"rules[1].publish_keys: "publish_keys" is part of the policy language, but this version of Doorward doesn't do it yet (line 3, column 117)"#, r#"rules[2].issue: "client_auth" is required here (line 3, column 150)"#]),
+rules: [{match: {path: /}, authenticate: none, limit: {rate: 1/s}, shadow: true}, {match: {path: /k}, publish_keys: [s]}, {match: {path: /i}, issue: {token: s}}]"#, &[r#"tokens.s.sign: "keys" is required here (line 2, column 115)"#, r#"tokens.s.sign: "lifetime" is required here (line 2, column 115)"#, r#"rules[0].limit: "per" is required here (line 3, column 55)"#, r#"rules[2].issue: "client_auth" is required here (line 3, column 150)"#]),
         (r#"clients: [{id: ""}, {id: a}, {id: a}, {id: b, metadata: [1]}]
 rules: [{match: {path: /}, authenticate: none}]"#, &["clients[0].id: a client's id is a text that isn't empty and has no control characters (line 2, column 16)", r#"clients[2].id: another client is called "a" already (line 2, column 35)"#, "clients[3].metadata: metadata is a map (line 2, column 57)"]),
         (r#"clients: [{id: a, scopes: [x], api_keys: [{sha256: abc}, {sha256: "0000000000000000000000000000000000000000000000000000000000000000", scopes: [y]}, {sha256: "0000000000000000000000000000000000000000000000000000000000000000"}, {sha256: "1111111111111111111111111111111111111111111111111111111111111111", not_before: 2026-02-01T00:00:00Z, expires: 2026-02-01T00:00:00Z}, {sha256: "2222222222222222222222222222222222222222222222222222222222222222", expires: 2026-01-01T00:00:00Z}]}]
@@ -134,7 +134,7 @@ corse: {}", &[r#"clients[0].api_keys[0]: "sha256" is required here (line 2, colu
         ("cors: {bypass_preflight: yes}
 rules: [{match: {path: /, ignore_case: 1}, authenticate: [a]}]", &["cors.bypass_preflight: expected true or false, found a string (line 2, column 26)", "rules[0].match.ignore_case: expected true or false, found a whole number (line 3, column 40)", "rules[0].authenticate: expected a string, found a list (line 3, column 58)"]),
         (r#"tokens: {t: {exchange: {cluster: c, url: "https://h/x", form: {a: assertion}}}}
-rules: [{match: {path: /}, authenticate: none}]"#, &["tokens.t.exchange.form.a: \"assertion\" is part of the policy language, but this version of Doorward doesn't do it yet (line 2, column 67)"]),
+rules: [{match: {path: /}, authenticate: none}]"#, &["tokens.t.exchange.form.a: `assertion` is signed with `auth: private_key_jwt` only (line 2, column 67)"]),
         ("clients: [{id: c, tenant: 7, api_keys: {sha256: 1111111111111111111111111111111111111111111111111111111111111111}}]
 authenticators: {a: {jwt: {leeway: fast, max_lifetime: 9999h, keys: {remote: 1}}}}
 rules: [{match: {path: /}, authenticate: none}]", &["clients[0].tenant: expected a string, found a whole number; put it in quotes (line 2, column 27)", "clients[0].api_keys: expected a list, found a map (line 2, column 40)", r#"authenticators.a.jwt: "algorithms" is required here (line 3, column 27)"#, "authenticators.a.jwt.leeway: expected a duration such as 500ms, 30s, 10m or 4h (line 3, column 36)", "authenticators.a.jwt.max_lifetime: this duration is too long: 8784h (366 days) is the most (line 3, column 56)", r#"authenticators.a.jwt.keys: "client" is required here (line 3, column 69)"#, r#"authenticators.a.jwt.keys: there is no key "remote" here; the keys are client (line 3, column 70)"#]),
@@ -149,7 +149,7 @@ rules: [{match: {path: /}, authenticate: none}]"#, &["tokens.t.exchange.retry.at
         (r#"tokens: {t: {exchange: {cluster: c, url: "http://c"}}}
 authenticators: {a: {client_credentials: {from: {basic: true}, exchange: t, lookup: {cluster: r, url: "http://registry/x", timeout: 0s, headers: {"a b": x}, allow_if: "'yes'"}}}}
 rules: [{match: {path: /}, authenticate: a}]"#, &["authenticators.a.client_credentials.lookup.url: this is no CEL expression: `:` can't follow here (at column 5 of the expression) (line 3, column 103)", "authenticators.a.client_credentials.lookup.allow_if: `lookup.allow_if` must be true or false, this expression is a string (line 3, column 168)", r#"authenticators.a.client_credentials.lookup.headers."a b": a header's name has letters, digits and `-` (line 3, column 154)"#, "authenticators.a.client_credentials.lookup.timeout: a call needs some time; 1s is the default (line 3, column 133)"]),
-        ("rules: [{match: {path: /k}, publish_keys: [nobody]}, {match: {path: /i}, issue: {token: nobody}}, {match: {path: /j}, authenticate: none, publish_keys: []}]", &[r#"rules[0].publish_keys: "publish_keys" is part of the policy language, but this version of Doorward doesn't do it yet (line 2, column 43)"#, r#"rules[0].publish_keys[0]: no token is called "nobody"; the policy has none (line 2, column 44)"#, r#"rules[1].issue: "client_auth" is required here (line 2, column 81)"#, "rules[2].authenticate: published keys are public; leave this out (line 2, column 133)", r#"rules[2].publish_keys: "publish_keys" is part of the policy language, but this version of Doorward doesn't do it yet (line 2, column 153)"#, "rules[2].publish_keys: an empty list says nothing; leave it out (line 2, column 153)"]),
+        ("rules: [{match: {path: /k}, publish_keys: [nobody]}, {match: {path: /i}, issue: {token: nobody}}, {match: {path: /j}, authenticate: none, publish_keys: []}]", &[ r#"rules[0].publish_keys[0]: no token is called "nobody"; the policy has none (line 2, column 44)"#, r#"rules[1].issue: "client_auth" is required here (line 2, column 81)"#, "rules[2].authenticate: published keys are public; leave this out (line 2, column 133)", "rules[2].publish_keys: an empty list says nothing; leave it out (line 2, column 153)"]),
 ];
 
 #[test]
@@ -229,7 +229,6 @@ rules:
             &[
                 "authenticators.token.jwt.algorithms",
                 "authenticators.odd",
-                "tokens.idp.exchange.client",
                 "tokens.idp.exchange.client.id",
                 "rules[1].match.path",
             ],

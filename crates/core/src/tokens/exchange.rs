@@ -1,6 +1,6 @@
 //! Asking a token endpoint for a token (RFC 6749 §4.4).
 
-use super::{BreakerSettings, Pair, Retry};
+use super::{BreakerSettings, Pair, Retry, Signing};
 use crate::expression::{Expression, Scope, Value, Variable, VariableSet};
 use crate::host::Call;
 use crate::policy::document::Secret;
@@ -21,7 +21,12 @@ pub enum ClientAuth {
     Post,
     /// A JSON object with `client_id`, `client_secret` and `grant_type`.
     Json,
+    /// An assertion that the gateway signs (RFC 7523 §2.2), `client_assertion` in the form.
+    PrivateKeyJwt,
 }
+
+/// The type of an assertion that is a JWT (RFC 7523 §2.2).
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// Where the reply holds what (RFC 6901).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +66,8 @@ pub struct Exchange {
     pub own: Option<Pair>,
     /// How the client proves itself.
     pub auth: ClientAuth,
+    /// The assertion of [`ClientAuth::PrivateKeyJwt`], without the client's id as its `sub`.
+    pub assertion: Option<Signing>,
     /// The scopes to ask for, joined by spaces; empty for none.
     pub scope: String,
     /// More form fields.
@@ -101,8 +108,8 @@ fn form_encode(text: &str) -> String {
 }
 
 impl Exchange {
-    /// The call that exchanges this pair.
-    pub fn call(&self, pair: &Pair) -> Result<Call, UnevaluableRequest> {
+    /// The call that exchanges this pair, with an assertion of its own where one proves the client.
+    pub fn call(&self, pair: &Pair, assertion: Option<&str>) -> Result<Call, UnevaluableRequest> {
         let mut headers = vec![
             (":method".to_owned(), "POST".to_owned()),
             (":scheme".to_owned(), self.scheme.to_owned()),
@@ -127,7 +134,13 @@ impl Exchange {
         };
         let body = match &pair.body {
             Some(body) => body.expose().to_owned(),
-            None => self.body(pair, Scope::new())?,
+            None => {
+                let mut scope = Scope::new();
+                if let Some(assertion) = assertion {
+                    scope.set(Variable::Assertion, assertion.into());
+                }
+                self.body(pair, scope)?
+            }
         };
         headers.push(("content-type".to_owned(), content_type.to_owned()));
         for (name, value) in &self.headers {
@@ -155,7 +168,7 @@ impl Exchange {
     }
 
     /// The body that asks for this pair's token. `scope` holds those of `request` and `path`
-    /// that are used.
+    /// that are used, and the assertion where one proves the client.
     pub fn body(&self, pair: &Pair, mut scope: Scope) -> Result<String, UnevaluableRequest> {
         if self.json.is_some() || !self.form.is_empty() {
             scope.set(
@@ -184,7 +197,17 @@ impl Exchange {
         let mut fields = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
         if self.auth != ClientAuth::Basic {
             fields.push(("client_id".to_owned(), pair.id.clone()));
-            fields.push(("client_secret".to_owned(), pair.secret.expose().to_owned()));
+        }
+        match (self.auth, scope.get(Variable::Assertion)) {
+            (ClientAuth::Post | ClientAuth::Json, _) => {
+                fields.push(("client_secret".to_owned(), pair.secret.expose().to_owned()));
+            }
+            (ClientAuth::PrivateKeyJwt, Value::String(assertion)) => {
+                let kind = "client_assertion_type".to_owned();
+                fields.push((kind, ASSERTION_TYPE.to_owned()));
+                fields.push(("client_assertion".to_owned(), assertion.to_string()));
+            }
+            _ => {}
         }
         if !self.scope.is_empty() {
             fields.push(("scope".to_owned(), self.scope.clone()));

@@ -261,16 +261,23 @@ impl<H: Host + 'static> Gateway<H> {
         settings: &Exchange,
         pair: &Pair,
     ) -> Result<Obtained, ExchangeFailure> {
-        let Ok(call) = settings.call(pair) else {
-            let name = &settings.name;
-            self.host.log(
-                Level::Error,
-                &format!("tokens.{name}: the request to the token endpoint could not be evaluated"),
-            );
-            return Err(ExchangeFailure::Unavailable(None));
-        };
         let mut attempt = 1;
         loop {
+            // Each try has an assertion of its own: an endpoint takes one only once.
+            let assertion = settings.assertion.as_ref();
+            let assertion = assertion.map(|own| self.sign_assertion(own, &pair.id));
+            let assertion = assertion.transpose();
+            let assertion = assertion.map_err(|_| ExchangeFailure::Unavailable(None))?;
+            let Ok(call) = settings.call(pair, assertion.as_deref()) else {
+                let name = &settings.name;
+                self.host.log(
+                    Level::Error,
+                    &format!(
+                        "tokens.{name}: the request to the token endpoint could not be evaluated"
+                    ),
+                );
+                return Err(ExchangeFailure::Unavailable(None));
+            };
             let entered = self.with_breaker(exchange, |breaker, now| {
                 breaker.enter(&settings.breaker, now)
             });
@@ -278,7 +285,7 @@ impl<H: Host + 'static> Gateway<H> {
                 return Err(ExchangeFailure::Open);
             };
             self.host.count(Event::ExchangeCalled);
-            let answer = self.call(call.clone()).await;
+            let answer = self.call(call).await;
             let outcome = reply::read(settings, &answer, self.host.now());
             // Whatever it says about a request, it is there: strangers whose pairs it dislikes
             // must not make it look broken to everybody else, nor be asked about again.

@@ -168,6 +168,7 @@ mod tests {
             path: "/token".into(),
             own: None,
             auth: ClientAuth::Basic,
+            assertion: None,
             scope: String::new(),
             form: Vec::new(),
             json: None,

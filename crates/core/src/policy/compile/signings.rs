@@ -15,6 +15,9 @@ const TYP: &str = "JWT";
 /// The longest `typ`, in bytes: registered media types stay below.
 const MAX_TYP: usize = 64;
 const SECOND: Duration = Duration::from_secs(1);
+const ASSERTION_LIFETIME: Duration = Duration::from_secs(300);
+/// Endpoints refuse assertions that live long (RFC 7523 §3).
+const MAX_ASSERTION_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// What a list of keys to sign with is.
 enum Given {
@@ -236,26 +239,52 @@ impl Compiler<'_> {
         ClientKeys::new(client, algorithms, &self.clients).ok()
     }
 
-    /// What proves the gateway to a token endpoint (RFC 7523 §2.2).
-    pub(super) fn own_assertion(&mut self, raw: raw::OwnAssertion, path: &Path) {
+    /// What proves a client of the gateway's own to a token endpoint (RFC 7523 §2.2).
+    pub(super) fn own_assertion(
+        &mut self,
+        token: &str,
+        client: &str,
+        endpoint: &str,
+        raw: raw::OwnAssertion,
+        path: &Path,
+    ) -> Option<Signing> {
         let algorithm = self.algorithm(&raw.algorithm, &path.key("algorithm"));
         if algorithm.is_some_and(|algorithm| algorithm.family() == Family::Hmac) {
             self.problem(
                 &path.key("algorithm"),
                 "private_key_jwt signs with a private key; ES256 is usual",
             );
+            return None;
         }
         if raw.kid.is_some() && raw.key.kid.is_some() {
             self.problem(&path.key("kid"), "the key has a kid already; give it once");
         }
-        self.sign_key(raw.key, algorithm, &path.key("key"));
+        let key = self.sign_key(raw.key, algorithm, &path.key("key"));
+        let key = match raw.kid {
+            Some(kid) => key.map(|key| key.with_kid(kid)),
+            None => key,
+        };
         self.nonempty(raw.audience.as_ref(), &path.key("audience"));
-        if raw.lifetime.is_some_and(|lifetime| lifetime.0.is_zero()) {
+        let lifetime = raw
+            .lifetime
+            .map_or(ASSERTION_LIFETIME, |lifetime| lifetime.0);
+        if !(SECOND..=MAX_ASSERTION_LIFETIME).contains(&lifetime) {
             self.problem(
                 &path.key("lifetime"),
-                "an assertion needs some time; 5m is the default",
+                "an assertion lives from 1s to 1h; 5m is the default",
             );
         }
+        let audience = raw.audience.map(|list| list.0);
+        Some(Signing {
+            name: token.to_owned(),
+            algorithm: algorithm?,
+            keys: SigningKeys::Own(vec![key?]),
+            issuer: Some(client.to_owned()),
+            audience: audience.unwrap_or_else(|| vec![endpoint.to_owned()]),
+            lifetime,
+            typ: TYP.to_owned(),
+            claims: None,
+        })
     }
 
     /// Clients' secrets serve `algorithm`: each that is given as a `value` must be long enough.

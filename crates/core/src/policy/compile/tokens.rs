@@ -65,8 +65,13 @@ impl Compiler<'_> {
                         "\"assertion\" is required here: the key that signs and its algorithm",
                     );
                 }
-                self.not_yet(&path.key("auth"), "private_key_jwt");
-                ClientAuth::Basic
+                if raw.client.is_none() {
+                    self.problem(
+                        path,
+                        "\"client\" is required here: the gateway's key proves no pair of somebody else",
+                    );
+                }
+                ClientAuth::PrivateKeyJwt
             }
             Some(_) => {
                 self.problem(
@@ -76,17 +81,31 @@ impl Compiler<'_> {
                 ClientAuth::Basic
             }
         };
-        if let Some(assertion) = raw.assertion {
-            self.own_assertion(assertion, &path.key("assertion"));
-            if raw.auth.as_deref() != Some("private_key_jwt") {
+        let assertion = raw.assertion.and_then(|assertion| {
+            if auth != ClientAuth::PrivateKeyJwt {
                 self.problem(
                     &path.key("assertion"),
                     "an assertion is sent with `auth: private_key_jwt` only",
                 );
             }
-        }
+            let client = raw.client.as_ref().map_or("", |client| &client.id);
+            self.own_assertion(&name, client, &raw.url, assertion, &path.key("assertion"))
+        });
+        // What only the key's holder knows stands where a secret would.
+        let stand_in = assertion.as_ref().and_then(|assertion| {
+            let key = assertion.own_keys().first()?;
+            Some(Secret::from(key.name_of(&[b"in place of a secret"])))
+        });
         let own = raw.client.and_then(|client| {
-            let pair = Pair::new(&client.id, client.secret.expose());
+            let secret = client.secret.or(stand_in);
+            let Some(secret) = secret else {
+                // With private_key_jwt it is the assertion that has a problem.
+                if auth != ClientAuth::PrivateKeyJwt {
+                    self.problem(&path.key("client"), "\"secret\" is required here");
+                }
+                return None;
+            };
+            let pair = Pair::new(&client.id, secret.expose());
             if pair.is_none() {
                 self.problem(
                     &path.key("client"),
@@ -106,12 +125,13 @@ impl Compiler<'_> {
             .into_iter()
             .filter_map(|(field, source)| {
                 let place = path.key("form").key(&field);
-                let expression = self.body_expression(&source, Place::ExchangeForm, &place)?;
+                let expression =
+                    self.body_expression(&source, Place::ExchangeForm, auth, &place)?;
                 Some((field, expression))
             })
             .collect();
         let json = raw.json.and_then(|source| {
-            self.body_expression(&source, Place::ExchangeJson, &path.key("json"))
+            self.body_expression(&source, Place::ExchangeJson, auth, &path.key("json"))
         });
         let headers = self.call_headers(raw.headers, &path.key("headers"));
         let pointers = self.pointers(raw.response.unwrap_or_default(), &path.key("response"));
@@ -152,6 +172,7 @@ impl Compiler<'_> {
             path: url.path,
             own,
             auth,
+            assertion,
             scope: raw
                 .scopes
                 .map(|scopes| scopes.0.join(" "))
@@ -172,11 +193,23 @@ impl Compiler<'_> {
         &mut self,
         source: &ExpressionSource,
         place: Place,
+        auth: ClientAuth,
         path: &Path,
     ) -> Option<Expression> {
         let expression = self.expression(source, place, path)?;
-        if expression.uses(Variable::Assertion) {
-            self.not_yet(path, "assertion");
+        let signed = auth == ClientAuth::PrivateKeyJwt;
+        if expression.uses(Variable::Assertion) && !signed {
+            self.problem(
+                path,
+                "`assertion` is signed with `auth: private_key_jwt` only",
+            );
+        }
+        let reads = [Variable::Request, Variable::Path];
+        if signed && reads.into_iter().any(|variable| expression.uses(variable)) {
+            self.problem(
+                path,
+                "with private_key_jwt the token is the gateway's own, the same for every request: this can't read `request` or `path`",
+            );
         }
         Some(expression)
     }

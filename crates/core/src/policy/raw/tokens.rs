@@ -94,8 +94,8 @@ pub struct Breaker {
 pub struct OwnClient {
     /// The client's id.
     pub id: String,
-    /// Its secret.
-    pub secret: Secret,
+    /// Its secret; not needed with private_key_jwt.
+    pub secret: Option<Secret>,
 }
 
 /// JSON pointers (RFC 6901) into the reply.

@@ -238,6 +238,21 @@ impl<H: Host> Gateway<H> {
         })
     }
 
+    /// Signs an assertion by which this client proves itself to a token endpoint (RFC 7523 §3).
+    ///
+    /// # Errors
+    /// As [`Gateway::sign_token`].
+    pub fn sign_assertion(&self, signing: &Signing, client: &str) -> Result<String, SignError> {
+        self.told(signing, || {
+            let now = self.host.now();
+            let (_, key) = signing.key(None, now)?;
+            let mut claims = Map::new();
+            claims.insert("sub".to_owned(), client.into());
+            let signed = signing.sign(key, claims, self.signer.name(key, now), now)?;
+            Ok(signed.value)
+        })
+    }
+
     fn told<T>(
         &self,
         signing: &Signing,
