@@ -3,10 +3,12 @@
 //! Chores: [`module`] builds the filter, [`envoy::binary`] fetches Envoy, [`demo`] shows both at work.
 //!
 //! Harness: an [`envoy::Envoy`] between a [`client::Client`] and an [`upstream::Echo`], beside it a real OAuth server
-//! ([`idp::OidcProvider`]) or one that misbehaves on command ([`token_endpoint::Scripted`]); [`jwt`] mints tokens, and so does [`pyjwt`], with a library that clients use.
+//! ([`idp::OidcProvider`]) or one that misbehaves on command ([`token_endpoint::Scripted`]); [`jwt`] mints tokens. What clients use
+//! signs and verifies too: [`pyjwt`], [`authlib`] and [`openid_client`].
 //! All of it blocks, is bounded in time, listens on 127.0.0.1 on ports that the system chooses, and ends with the
 //! process. None of it may be called from async code.
 
+pub mod authlib;
 pub mod client;
 pub mod demo;
 pub mod envoy;
@@ -15,9 +17,12 @@ pub mod jwt;
 pub mod lock;
 pub mod module;
 mod npm;
+pub mod openid_client;
+pub mod partner;
 pub mod paths;
 pub mod process;
 pub mod pyjwt;
+mod python;
 pub mod server;
 pub mod token_endpoint;
 pub mod upstream;
