@@ -5,9 +5,10 @@
     reason = "all of this file is test code, which Clippy sees only in functions that are tests themselves"
 )]
 
-use xtask::demo::{config, scenarios};
+use xtask::demo::{compose, config, scenarios};
 use xtask::envoy::{Envoy, Options};
 use xtask::idp::OidcProvider;
+use xtask::partner::Partner;
 use xtask::upstream::Echo;
 use xtask::{module, paths};
 
@@ -25,7 +26,10 @@ fn every_example_answers_its_scenario_as_it_stands() {
         let upstream = Echo::start().unwrap();
         let idp_port = idp.as_ref().unwrap().port();
         let local = config::localise(&yaml, idp_port, upstream.port(), &module).unwrap();
+        let partner = Partner::start().unwrap();
+        let local = compose::with_partner(&local, partner.port()).unwrap();
         let envoy = Envoy::start(&local, Options::default()).unwrap();
+        partner.connect(envoy.address());
         for step in scenario.steps().unwrap() {
             if step.needs_idp_down() {
                 drop(idp.take());
