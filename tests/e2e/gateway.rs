@@ -14,7 +14,7 @@ use xtask::upstream::Echo;
 use crate::config::{self, Listener};
 use crate::{
     bodies, client_exchange, exchange_replies, four_surfaces, grpc, hostile_requests, observation,
-    outage, policy_forms, real_parts, upstream_view,
+    outage, policy_forms, real_parts, token_endpoint, upstream_view,
 };
 
 /// How long a condition is awaited.
@@ -57,6 +57,7 @@ pub static GATEWAY: LazyLock<Gateway> = LazyLock::new(|| {
         outage::listeners(),
         policy_forms::listeners(),
         real_parts::listeners(idp.issuer()),
+        token_endpoint::listeners(),
         upstream_view::listeners(),
     ]
     .concat();

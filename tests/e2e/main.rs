@@ -30,4 +30,5 @@ mod outage;
 mod policy_errors;
 mod policy_forms;
 mod real_parts;
+mod token_endpoint;
 mod upstream_view;

@@ -67,6 +67,10 @@ impl RsaKey {
         &self.spki
     }
 
+    pub(super) fn params(&self) -> &BoxedMontyParams {
+        &self.params
+    }
+
     pub(super) fn bits(&self) -> usize {
         bit_len(&self.modulus)
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{PrivateKey, RsaParts};
+use super::PrivateKey;
 use crate::jose::KeyError;
 use crate::jose::key::jwk::{PRIVATE, bytes, check_operations, required};
 use crate::jose::key::{Key, ec::Curve};
@@ -27,22 +27,7 @@ pub(super) fn parse(jwk: &Value) -> Result<PrivateKey, KeyError> {
     }
     let private = match kty {
         "oct" => PrivateKey::from_secret(&bytes(jwk, "k")?)?,
-        "RSA" => {
-            if jwk.contains_key("oth") {
-                return Err(KeyError::new(
-                    "an RSA key has two primes here, without `oth`",
-                ));
-            }
-            PrivateKey::from_rsa(&RsaParts {
-                modulus: &bytes(jwk, "n")?,
-                exponent: &bytes(jwk, "e")?,
-                prime: &bytes(jwk, "p")?,
-                other_prime: &bytes(jwk, "q")?,
-                prime_exponent: &bytes(jwk, "dp")?,
-                other_exponent: &bytes(jwk, "dq")?,
-                coefficient: &bytes(jwk, "qi")?,
-            })?
-        }
+        "RSA" => PrivateKey::from_rsa(&bytes(jwk, "n")?, &bytes(jwk, "e")?, &bytes(jwk, "d")?)?,
         "OKP" => PrivateKey::from_seed(&bytes(jwk, "d")?)?,
         _ => {
             let curve = Curve::from_name(required(jwk, "crv")?)

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use self::rsa::{RsaParts, RsaPrivate};
+use self::rsa::RsaPrivate;
 use super::ec::{Curve, EcKey};
 use super::ed::EdKey;
 use super::rsa::RsaKey;
@@ -65,7 +65,7 @@ impl PrivateKey {
         pem::parse(text)
     }
 
-    /// A private JWK: `oct`, `RSA` with its primes, `EC` with P-256 or P-384, `OKP` with Ed25519.
+    /// A private JWK: `oct`, `RSA`, `EC` with P-256 or P-384, `OKP` with Ed25519.
     /// Its `kid` and `alg` become the key's.
     ///
     /// # Errors
@@ -120,11 +120,12 @@ impl PrivateKey {
         Ok(Self::new(Private::Ed(Box::new(signer)), key, seed))
     }
 
-    fn from_rsa(parts: &RsaParts<'_>) -> Result<Self, KeyError> {
-        let public = RsaKey::new(parts.modulus, parts.exponent)?;
-        let private = RsaPrivate::new(parts, &public)?;
+    /// From modulus, public and private exponent, big-endian.
+    fn from_rsa(modulus: &[u8], exponent: &[u8], private: &[u8]) -> Result<Self, KeyError> {
+        let public = RsaKey::new(modulus, exponent)?;
+        let signer = RsaPrivate::new(private, &public)?;
         let key = Key::new(Material::Rsa(Box::new(public)));
-        Ok(Self::new(Private::Rsa(Box::new(private)), key, parts.prime))
+        Ok(Self::new(Private::Rsa(Box::new(signer)), key, private))
     }
 
     /// Sets the id that goes into the header of what it signs.
@@ -180,7 +181,7 @@ impl PrivateKey {
     }
 
     /// A signature in the form that a JWS carries (RFC 7518 §3). `None` where the key doesn't sign
-    /// with `algorithm`, or where a fault spoiled an RSA signature, which would give the key away.
+    /// with `algorithm`, or where a fault spoiled an RSA signature, which might tell of the key.
     pub fn sign(&self, algorithm: Algorithm, text: &[u8]) -> Option<Vec<u8>> {
         self.check_signs(algorithm).ok()?;
         match (&self.private, &self.key.material) {

@@ -4,7 +4,7 @@ use der::asn1::{AnyRef, BitStringRef, OctetStringRef, UintRef};
 use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use zeroize::Zeroizing;
 
-use super::{PrivateKey, RsaParts};
+use super::PrivateKey;
 use crate::jose::KeyError;
 use crate::jose::key::Key;
 use crate::jose::key::der::{Algorithm, EC_PUBLIC_KEY, ED25519, RSA_ENCRYPTION};
@@ -124,35 +124,19 @@ fn sec1(bytes: &[u8], around: Option<AnyRef<'_>>) -> Result<PrivateKey, KeyError
     Ok(key)
 }
 
-/// RSAPrivateKey with two primes (RFC 8017 appendix A.1.2).
+/// RSAPrivateKey (RFC 8017 appendix A.1.2), of which the primes and what belongs to them aren't
+/// used.
 fn pkcs1(bytes: &[u8]) -> Result<PrivateKey, KeyError> {
-    let numbers = whole(bytes, |key| {
-        let mut numbers = [&[][..]; 9];
+    let [modulus, exponent, private] = whole(bytes, |key| {
+        UintRef::decode(key)?;
+        let mut numbers = [&[][..]; 3];
         for number in &mut numbers {
             *number = UintRef::decode(key)?.as_bytes();
         }
+        key.drain(key.remaining_len())?;
         Ok(numbers)
     })?;
-    let [
-        _,
-        modulus,
-        exponent,
-        _,
-        prime,
-        other_prime,
-        prime_exponent,
-        other_exponent,
-        coefficient,
-    ] = numbers;
-    PrivateKey::from_rsa(&RsaParts {
-        modulus,
-        exponent,
-        prime,
-        other_prime,
-        prime_exponent,
-        other_exponent,
-        coefficient,
-    })
+    PrivateKey::from_rsa(modulus, exponent, private)
 }
 
 /// Reads one sequence that fills all of `bytes`.
