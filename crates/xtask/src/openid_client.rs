@@ -59,10 +59,7 @@ pub fn grant(address: SocketAddr, party: &Party<'_>) -> Result<Granted> {
     serde_json::to_writer(input, &order)?;
     let output = child.wait_with_output()?;
     if !output.status.success() {
-        bail!(
-            "openid-client: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        bail!("openid-client: {}", String::from_utf8_lossy(&output.stderr));
     }
     serde_json::from_slice(&output.stdout).context("what node printed")
 }

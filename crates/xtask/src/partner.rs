@@ -36,7 +36,8 @@ impl Partner {
                 state.requests.push(request.clone());
                 state.target
             };
-            let passed = target.map(|target| tokio::task::block_in_place(|| pass(target, &request)));
+            let passed =
+                target.map(|target| tokio::task::block_in_place(|| pass(target, &request)));
             Outcome::Reply(match passed {
                 Some(Ok(reply)) => reply,
                 Some(Err(error)) => Reply::new(502, "text/plain", error.to_string()),

@@ -21,7 +21,10 @@ pub fn with_example(whole: &str, name: &str, example: &str) -> Result<String> {
     resources(&mut whole, "listeners")?.push(listener);
     let all = resources(&mut whole, "clusters")?;
     for cluster in clusters {
-        if all.iter().all(|other| other.get("name") != cluster.get("name")) {
+        if all
+            .iter()
+            .all(|other| other.get("name") != cluster.get("name"))
+        {
             all.push(cluster);
         }
     }

@@ -31,14 +31,35 @@ pub(super) fn steps() -> Vec<Step> {
     let unauthorized = |step: Step| refused(step, 401, "Unauthorized");
     let (billing, reports) = (Token::default(), Token::default());
     vec![
-        logged_in(login("login: billing", KEY, "billing", "doorward-demo-secret-of-billing"), &billing),
-        logged_in(login("login: reports", KEY, "reports", "doorward-demo-secret-of-reports"), &reports),
+        logged_in(
+            login(
+                "login: billing",
+                KEY,
+                "billing",
+                "doorward-demo-secret-of-billing",
+            ),
+            &billing,
+        ),
+        logged_in(
+            login(
+                "login: reports",
+                KEY,
+                "reports",
+                "doorward-demo-secret-of-reports",
+            ),
+            &reports,
+        ),
         refused(
             login("login: wrong secret", KEY, "billing", "guess"),
             401,
             "Invalid client credentials",
         ),
-        unauthorized(login("login: without a good key", "ak_guess", "billing", "doorward-demo-secret-of-billing")),
+        unauthorized(login(
+            "login: without a good key",
+            "ak_guess",
+            "billing",
+            "doorward-demo-secret-of-billing",
+        )),
         unauthorized(login(
             "login: key of another environment",
             SANDBOX_KEY,
@@ -53,7 +74,11 @@ pub(super) fn steps() -> Vec<Step> {
             .upstream_sees_no("x-api-key"),
         unauthorized(invoices("without the key").bearer(&billing)),
         unauthorized(invoices("without the token").header("x-api-key", KEY)),
-        unauthorized(invoices("expired key").header("x-api-key", EXPIRED_KEY).bearer(&billing)),
+        unauthorized(
+            invoices("expired key")
+                .header("x-api-key", EXPIRED_KEY)
+                .bearer(&billing),
+        ),
         unauthorized(
             invoices("malformed token")
                 .header("x-api-key", KEY)
@@ -73,13 +98,23 @@ pub(super) fn steps() -> Vec<Step> {
             .bearer(&reports)
             .refused(403, None)
             .answers("/code", json!(403)),
-        call("from outside the allowed networks", "GET", "/v1/admin/users")
-            .header("x-api-key", KEY)
-            .bearer(&billing)
-            .refused(403, None)
-            .answers("/code", json!(403)),
+        call(
+            "from outside the allowed networks",
+            "GET",
+            "/v1/admin/users",
+        )
+        .header("x-api-key", KEY)
+        .bearer(&billing)
+        .refused(403, None)
+        .answers("/code", json!(403)),
         refused(
-            login("login: too often", KEY, "reports", "doorward-demo-secret-of-reports").until(LOGINS),
+            login(
+                "login: too often",
+                KEY,
+                "reports",
+                "doorward-demo-secret-of-reports",
+            )
+            .until(LOGINS),
             429,
             "Too many requests",
         ),

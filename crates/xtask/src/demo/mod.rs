@@ -6,7 +6,7 @@ pub mod compose;
 pub mod config;
 mod key_and_token;
 pub mod scenarios;
-mod signed_assertion;
+pub mod signed_assertion;
 pub mod step;
 pub mod table;
 

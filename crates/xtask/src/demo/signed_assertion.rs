@@ -11,7 +11,8 @@ pub const AUDIENCE: &str = "https://api.example.com/oauth/app/token";
 /// A client of the example.
 pub const CLIENT: &str = "app-7";
 /// Its demo key.
-pub const CLIENT_PEM: &str = include_str!("../../../../examples/signed-assertion/demo-keys/app-7.pem");
+pub const CLIENT_PEM: &str =
+    include_str!("../../../../examples/signed-assertion/demo-keys/app-7.pem");
 /// That key's id, the OpenSSH fingerprint.
 pub const CLIENT_KID: &str = "SHA256:z9Y2YpGuvD0HGCBCXsWXPYg1m6KwRYqKt/dItbYOpTY";
 
@@ -27,7 +28,8 @@ pub fn claims(changes: &Value) -> Result<Value> {
 }
 
 pub(super) fn steps() -> Result<Vec<Step>> {
-    let assertion = |changes: Value| jwt::sign_es256(&claims(&changes)?, CLIENT_PEM, Some(CLIENT_KID));
+    let assertion =
+        |changes: Value| jwt::sign_es256(&claims(&changes)?, CLIENT_PEM, Some(CLIENT_KID));
     let ask = |title: &str, body: Value| {
         let step = Step::new(title, "POST", "/oauth/app/token");
         step.json(body).answered_here()
@@ -57,12 +59,15 @@ pub(super) fn steps() -> Result<Vec<Step>> {
         get("without a token", "/api/orders")
             .refused(401, None)
             .answers("/code", json!("credentials_missing")),
-        ask("fields missing and of the wrong type", json!({"appId": 7, "token": "x"}))
-            .refused(400, None)
-            .answers("/code", json!("body_malformed"))
-            .answers("/detail/0/path", json!("/appId"))
-            .answers("/detail/0/type", json!("invalid"))
-            .answers("/detail/1/path", json!("/grantType")),
+        ask(
+            "fields missing and of the wrong type",
+            json!({"appId": 7, "token": "x"}),
+        )
+        .refused(400, None)
+        .answers("/code", json!("body_malformed"))
+        .answers("/detail/0/path", json!("/appId"))
+        .answers("/detail/0/type", json!("invalid"))
+        .answers("/detail/1/path", json!("/grantType")),
         refused(
             "signed with another key",
             jwt::sign_es256(&claims(&json!({}))?, Key::B.es256_pem(), Some(CLIENT_KID))?,
@@ -71,10 +76,22 @@ pub(super) fn steps() -> Result<Vec<Step>> {
             "another kid",
             jwt::sign_es256(&claims(&json!({}))?, CLIENT_PEM, Some("SHA256:another"))?,
         ),
-        refused("for another audience", assertion(json!({"aud": "https://other.example.com"}))?),
-        refused("of another client", assertion(json!({"iss": "gateway", "sub": "gateway"}))?),
-        refused("expired", assertion(json!({"iat": now.saturating_sub(600), "exp": now.saturating_sub(300)}))?),
-        refused("good for two hours", assertion(json!({"exp": now.saturating_add(7200)}))?),
+        refused(
+            "for another audience",
+            assertion(json!({"aud": "https://other.example.com"}))?,
+        ),
+        refused(
+            "of another client",
+            assertion(json!({"iss": "gateway", "sub": "gateway"}))?,
+        ),
+        refused(
+            "expired",
+            assertion(json!({"iat": now.saturating_sub(600), "exp": now.saturating_sub(300)}))?,
+        ),
+        refused(
+            "good for two hours",
+            assertion(json!({"exp": now.saturating_add(7200)}))?,
+        ),
         with("with a jti", once.clone()),
         refused("with that jti again", once),
         get("to the partner: one exchange", "/partner/stock")

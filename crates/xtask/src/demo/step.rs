@@ -358,7 +358,13 @@ impl Step {
 /// The reason that a refusal tells, in whichever form its body has.
 #[must_use]
 pub fn reason_of(answer: &Answer) -> Option<String> {
-    let fields = ["/reason", "/message", "/error_description", "/detail", "/title"];
+    let fields = [
+        "/reason",
+        "/message",
+        "/error_description",
+        "/detail",
+        "/title",
+    ];
     fields
         .iter()
         .find_map(|pointer| answer.at(pointer).as_str().map(str::to_owned))
