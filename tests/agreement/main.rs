@@ -52,7 +52,10 @@ fn judge(row: &Row, tokens: &BTreeMap<String, String>, client: &Client) -> Resul
     }
     let answer = answer.ok_or("never sent")?;
     let reason = row.reason.as_deref();
-    let details = reason.map(|reason| format!("doorward_denied{{{reason}}}"));
+    let details = match row.issues {
+        Some(true) => Some("doorward_answered{token}".to_owned()),
+        _ => reason.map(|reason| format!("doorward_denied{{{reason}}}")),
+    };
     if answer.header("x-details") != details.as_deref() {
         return Err(format!(
             "expected {reason:?}, found {} {:?}: {}",
@@ -76,7 +79,7 @@ fn judge(row: &Row, tokens: &BTreeMap<String, String>, client: &Client) -> Resul
     {
         return Err(format!("expected the body {body}, found {}", answer.text()));
     }
-    if reason.is_some() {
+    if reason.is_some() || row.issues == Some(true) {
         let found = |name: &str| answer.header(name).map(str::to_owned);
         return compare(&row.answer, found, tokens);
     }
@@ -103,6 +106,9 @@ fn send(row: &Row, tokens: &BTreeMap<String, String>, client: &Client) -> Result
     }
     if let Some(source) = &row.source {
         request = request.header("x-forwarded-for", source);
+    }
+    if let Some(data) = &row.data {
+        request = request.body(fill(data, tokens));
     }
     request.send().map_err(|error| error.to_string())
 }
@@ -132,6 +138,7 @@ fn configuration(clusters: &[(&str, u16)]) -> String {
     let environment: BTreeMap<_, _> = table::environment().into_iter().collect();
     let plugin = json!({
         "name": "doorward", "root_id": "doorward", "failure_policy": "FAIL_RELOAD",
+        "allow_on_headers_stop_iteration": true,
         "vm_config": {
             "vm_id": "doorward", "runtime": "envoy.wasm.runtime.v8",
             "code": {"local": {"filename": "{{module}}"}},

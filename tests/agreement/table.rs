@@ -88,6 +88,10 @@ pub struct Row {
     pub headers: Vec<String>,
     /// The token in `Authorization: Bearer`.
     pub token: Option<String>,
+    /// The request's body. Default: none.
+    pub data: Option<String>,
+    /// true: the gateway answers with a token itself.
+    pub issues: Option<bool>,
     /// The caller's address. Default: 127.0.0.1.
     pub source: Option<String>,
     /// How often it is sent; the last one counts. Default: once.
@@ -135,13 +139,14 @@ impl Table {
     }
 }
 
-/// A text with its tokens put in.
+/// A text with its tokens put in; `{{long}}` is more than a body may have.
 pub fn fill(text: &str, tokens: &BTreeMap<String, String>) -> String {
     let mut filled = text.to_owned();
     while let Some((before, rest)) = filled.split_once("{{") {
         let (name, after) = rest.split_once("}}").expect("{{ without }}");
         let value = match name {
             "jwks" => jwks(),
+            "long" => " ".repeat(17 * 1024),
             name => tokens
                 .get(name)
                 .unwrap_or_else(|| panic!("no token is called {name}"))

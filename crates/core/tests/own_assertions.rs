@@ -1,4 +1,10 @@
 //! `private_key_jwt`: the gateway proves itself to a token endpoint by an assertion.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that can't go on stops"
+)]
 
 mod support;
 

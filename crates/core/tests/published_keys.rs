@@ -1,4 +1,10 @@
 //! Published keys: the set, the metadata document, and what caches need.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that can't go on stops"
+)]
 
 mod support;
 

@@ -1,4 +1,10 @@
 //! What can't be signed or published is told when the policy loads, at its place.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that can't go on stops"
+)]
 
 mod support;
 

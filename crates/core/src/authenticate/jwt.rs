@@ -25,7 +25,7 @@ pub struct JwtAuthenticator {
     /// The fetched key sets, by index in the policy.
     pub remotes: Vec<usize>,
     /// Instead of both: each client's own keys.
-    pub client_keys: Option<ClientKeys>,
+    pub client_keys: Option<Box<ClientKeys>>,
     /// What the claims must be.
     pub rules: ClaimRules,
     /// Where a token may stand.

@@ -43,10 +43,6 @@ const SIGNED: [Algorithm; 9] = [
     Algorithm::EdDsa,
 ];
 
-fn claims(value: Value) -> serde_json::Map<String, Value> {
-    value.as_object().unwrap().clone()
-}
-
 #[test]
 fn another_implementation_signs_the_same_and_verifies_it() {
     for algorithm in SIGNED {
@@ -55,7 +51,7 @@ fn another_implementation_signs_the_same_and_verifies_it() {
             .sign_compact(
                 algorithm,
                 "at+jwt",
-                &claims(json!({"sub": "a", "exp": 4_000_000_000_u64})),
+                &json!({"sub": "a", "exp": 4_000_000_000_u64}),
             )
             .unwrap();
         let (text, signature) = token.rsplit_once('.').unwrap();

@@ -82,7 +82,8 @@ impl Compiler<'_> {
                         "`keys: {client: …}` says already which client it is; leave this out",
                     );
                 }
-                client_keys = self.client_keys(own, &algorithms, &place.key("client"));
+                let own = self.client_keys(own, &algorithms, &place.key("client"));
+                client_keys = own.map(Box::new);
             }
         }
         let from = match raw.from {

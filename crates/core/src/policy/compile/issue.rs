@@ -167,14 +167,6 @@ impl Compiler<'_> {
         }
     }
 
-    /// Tells that a part of the language is none of this version's.
-    pub(super) fn not_yet(&mut self, path: &Path, what: &str) {
-        self.problem(
-            path,
-            format!("\"{what}\" is part of the policy language, but this version of Doorward doesn't do it yet"),
-        );
-    }
-
     /// A token by its name, which must be signed here.
     pub(super) fn signed_token(&mut self, name: &str, path: &Path) -> Option<TokenKind> {
         let kind = self.token(name, path)?;

@@ -60,8 +60,8 @@ pub struct Signed {
     pub token_type: &'static str,
     /// Its life in seconds.
     pub expires_in: u64,
-    /// All of its claims.
-    pub claims: Map<String, Value>,
+    /// All of its claims: a JSON object.
+    pub claims: Value,
 }
 
 /// Tokens aren't shown.
@@ -203,6 +203,7 @@ impl Signing {
             claims.insert(name.to_owned(), time.into());
         }
         claims.insert("jti".to_owned(), jti.into());
+        let claims = Value::Object(claims);
         let value = key
             .sign_compact(self.algorithm, &self.typ, &claims)
             .ok_or(SignError::Failed)?;

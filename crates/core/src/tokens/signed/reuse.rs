@@ -7,6 +7,7 @@ use crate::expression::Scope;
 use crate::host::Host;
 use crate::tokens::{ByPrefix, SlotKey};
 use schnellru::{ByLength, LruMap};
+use serde_json::Value;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -43,9 +44,9 @@ impl<H: Host> Gateway<H> {
             // A token changes with its key, whoever is the first to be live.
             let (place, key) = signing.key(client, now)?;
             let claims = signing.claims(scope)?;
-            let text = serde_json::to_vec(&claims).unwrap_or_default();
+            let text = Value::Object(claims.clone()).to_string();
             let id = client.map_or(&[][..], |client| client.id.as_bytes());
-            let parts = [&place.to_le_bytes()[..], id, &text];
+            let parts = [&place.to_le_bytes()[..], id, text.as_bytes()];
             let slot = SlotKey::of_signed(&self.policy.digest, index, &parts);
             let mut reused = self.signer.reused.borrow_mut();
             if let Some((begin, end, token)) = reused.0.get(&slot)

@@ -205,12 +205,7 @@ impl PrivateKey {
 
     /// A token in the compact serialization (RFC 7515 §7.1), with `alg`, `typ` and the key's `kid`
     /// in its header. `None` as with [`Self::sign`].
-    pub fn sign_compact(
-        &self,
-        algorithm: Algorithm,
-        typ: &str,
-        claims: &Map<String, Value>,
-    ) -> Option<String> {
+    pub fn sign_compact(&self, algorithm: Algorithm, typ: &str, claims: &Value) -> Option<String> {
         let mut header = Map::new();
         header.insert("alg".to_owned(), algorithm.name().into());
         header.insert("typ".to_owned(), typ.into());
@@ -218,12 +213,9 @@ impl PrivateKey {
             header.insert("kid".to_owned(), kid.into());
         }
         let mut token = String::new();
-        for part in [&header, claims] {
-            let json = serde_json::to_string(part).ok()?;
-            URL_SAFE_NO_PAD.encode_string(json, &mut token);
-            token.push('.');
-        }
-        token.pop();
+        URL_SAFE_NO_PAD.encode_string(Value::Object(header).to_string(), &mut token);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims.to_string(), &mut token);
         let signature = self.sign(algorithm, token.as_bytes())?;
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(signature, &mut token);
