@@ -25,7 +25,6 @@ use crate::publish::Publication;
 use crate::reply::ErrorFormat;
 use crate::route::Router;
 use crate::tokens::{Exchange, Signing};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// A policy that was checked and compiled.
