@@ -358,8 +358,10 @@ impl Step {
 /// The reason that a refusal tells, in whichever form its body has.
 #[must_use]
 pub fn reason_of(answer: &Answer) -> Option<String> {
+    // A number in `code` says no more than the status.
     let fields = [
         "/reason",
+        "/code",
         "/message",
         "/error_description",
         "/detail",
