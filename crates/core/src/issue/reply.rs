@@ -77,7 +77,7 @@ fn token(signed: &Signed) -> Value {
         ("value", Value::from(signed.value.as_str())),
         ("type", signed.token_type.into()),
         ("expires_in", seconds(signed.expires_in)),
-        ("claims", Value::from_json(&signed.claims.clone().into())),
+        ("claims", Value::from_json(&signed.claims)),
     ])
 }
 

@@ -22,7 +22,7 @@ use self::ed::EdKey;
 use self::hmac::HmacKey;
 use self::rsa::RsaKey;
 use super::verify::HostVerifier;
-use super::{Algorithm, Family, KeyError};
+use super::{Algorithm, Family, KeyError, json};
 pub use private::PrivateKey;
 
 /// A secret or a public key, checked when it's made: what is weak or inconsistent never becomes one.
@@ -190,7 +190,7 @@ impl Key {
             Material::Ec(key) => key.canonical_jwk(),
             Material::Ed(key) => key.canonical_jwk(),
         };
-        serde_json::from_str(&canonical).ok()
+        json::object(canonical.as_bytes()).ok().map(Value::Object)
     }
 
     /// The key as SubjectPublicKeyInfo in DER (RFC 5280 §4.1). `None` for a shared secret.
