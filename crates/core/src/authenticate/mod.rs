@@ -11,7 +11,7 @@ mod token_claims;
 pub use api_key::ApiKeyAuthenticator;
 pub use client_credentials::{ClientCredentials, PairSource, exchanged, with_body};
 pub use client_keys::ClientKeys;
-pub use combine::authenticate;
+pub use combine::{authenticate, mismatch};
 pub use identity::{ClientFacts, Identity};
 pub use jwt::JwtAuthenticator;
 pub use token_claims::TokenClaims;
