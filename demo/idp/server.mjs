@@ -12,7 +12,8 @@
 //   EXIT_WITH_STDIN  when 1, ends as soon as its standard input closes
 //
 // A request may also ask for ES256 by `resource=urn:doorward:es256`.
-// Prints `ready PORT` once it listens. `GET /__stats` counts what was asked of it.
+// Prints `ready PORT` once it listens. `GET /__stats` counts what was asked of it, tokens by client too (as HTTP
+// Basic names it, right secret or not).
 import { createServer } from "node:http";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
@@ -33,8 +34,19 @@ function signingKey(type, options, alg) {
   return { ...privateKey.export({ format: "jwk" }), use: "sig", alg, kid: `demo-${alg.toLowerCase()}` };
 }
 
-const stats = { token: 0, jwks: 0, other: 0, token_by_status: {} };
+const stats = { token: 0, jwks: 0, other: 0, token_by_status: {}, token_by_client: {} };
 let answer;
+
+// RFC 6749 section 2.3.1: the id is form-encoded before it's joined with the secret.
+function basicClient(request) {
+  const [, encoded] = /^Basic (\S+)$/i.exec(request.headers.authorization ?? "") ?? [];
+  const [id] = encoded ? Buffer.from(encoded, "base64").toString().split(":") : [];
+  try {
+    return id && decodeURIComponent(id.replaceAll("+", " "));
+  } catch {
+    return undefined;
+  }
+}
 
 const server = createServer((request, response) => {
   const path = new URL(request.url, "http://idp").pathname;
@@ -44,6 +56,8 @@ const server = createServer((request, response) => {
   }
   if (path === "/token") {
     stats.token += 1;
+    const client = basicClient(request);
+    if (client !== undefined) stats.token_by_client[client] = (stats.token_by_client[client] ?? 0) + 1;
     response.once("finish", () => {
       const status = response.statusCode;
       stats.token_by_status[status] = (stats.token_by_status[status] ?? 0) + 1;

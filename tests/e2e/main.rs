@@ -34,6 +34,7 @@ mod outage;
 mod policy_errors;
 mod policy_forms;
 mod real_parts;
+mod scenario_one;
 mod signed_assertion;
 mod token_endpoint;
 mod upstream_view;

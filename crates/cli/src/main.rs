@@ -1,5 +1,6 @@
 //! `doorward`: the policy on the command line, judged by the filter's own code.
 
+mod cases;
 mod check;
 mod completions;
 mod envoy;
@@ -13,6 +14,7 @@ mod man;
 mod mint;
 mod new_client;
 mod new_key;
+mod offline;
 mod output;
 mod random;
 mod schema;
@@ -22,7 +24,8 @@ use std::process::ExitCode;
 
 /// Write, check and try out Doorward's policies, with the code that the gateway runs.
 ///
-/// Exit codes: 0 for yes, 1 for no (a policy would not load, a request would be refused),
+/// Exit codes: 0 for yes, 1 for no (a policy would not load, a request would be refused, a
+/// case failed),
 /// 2 where the command could not do its work.
 #[derive(Debug, Parser)]
 #[command(name = "doorward", version, about)]
@@ -35,6 +38,7 @@ struct Arguments {
 enum Command {
     Check(check::Check),
     Explain(Box<explain::Explain>),
+    Test(cases::Test),
     Schema(schema::SchemaCommand),
     HashKey(hash_key::HashKey),
     NewKey(new_key::NewKey),
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Check(check) => check.run(),
         Command::Explain(explain) => explain.run(),
+        Command::Test(test) => test.run(),
         Command::Schema(schema) => schema.run(),
         Command::HashKey(hash_key) => hash_key.run(),
         Command::NewKey(new_key) => new_key.run(),

@@ -89,7 +89,7 @@ pub struct Counts {
 /// A running server. It ends when this is dropped, or this process ends.
 #[derive(Debug)]
 pub struct OidcProvider {
-    _server: Server,
+    server: Server,
     address: SocketAddr,
     issuer: String,
     directory: PathBuf,
@@ -124,7 +124,7 @@ impl OidcProvider {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let issuer = issuer.map_or_else(|| format!("http://{address}"), str::to_owned);
         Ok(Self {
-            _server: server,
+            server,
             address,
             issuer,
             directory,
@@ -165,6 +165,26 @@ impl OidcProvider {
     pub fn counts(&self) -> Result<Counts> {
         let json = Client::new(self.address).get("/__stats").send()?.json()?;
         serde_json::from_value(json).context("the OAuth server's counts")
+    }
+
+    /// How often the token endpoint was asked by this client, as HTTP Basic named it.
+    pub fn asked(&self, id: &str) -> Result<usize> {
+        let json = Client::new(self.address).get("/__stats").send()?.json()?;
+        let counts = json
+            .get("token_by_client")
+            .context("the counts by client")?;
+        let count = counts.get(id).and_then(serde_json::Value::as_u64);
+        Ok(usize::try_from(count.unwrap_or_default())?)
+    }
+
+    /// Stops the process where it is: whoever asks waits until [`Self::thaw`].
+    pub fn freeze(&self) -> Result<()> {
+        self.server.signal("STOP")
+    }
+
+    /// Lets the process go on.
+    pub fn thaw(&self) -> Result<()> {
+        self.server.signal("CONT")
     }
 }
 

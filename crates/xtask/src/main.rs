@@ -1,12 +1,15 @@
 //! `cargo xtask`: what this repository does to itself. `cargo demo` is `cargo xtask demo`.
 
+use std::net::SocketAddr;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use xtask::demo::{self, scenarios::Scenario};
-use xtask::{envoy, module, paths, process};
+use xtask::demo::scenarios::{self, Scenario};
+use xtask::registry::{self, Registry};
+use xtask::soak::Soak;
+use xtask::{demo, envoy, module, paths, process};
 
 /// CI must be done within 90 minutes, and a person gives up sooner.
 const CI_PATIENCE: Duration = Duration::from_secs(80 * 60);
@@ -32,6 +35,14 @@ enum Chore {
         #[arg(long)]
         keep: bool,
     },
+    /// Serve the demo's database of clients, until Ctrl-C
+    Registry {
+        /// Where it listens
+        #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7000")]
+        listen: SocketAddr,
+    },
+    /// Load a real Envoy for long, with an OAuth server that fails a third of the time
+    Soak(Soak),
     /// Run all that CI runs
     Ci,
 }
@@ -51,6 +62,18 @@ fn main() -> Result<ExitCode> {
                 scenarios
             };
             if !demo::run(&scenarios, keep)? {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Chore::Registry { listen } => {
+            let registry = Registry::start_at(listen, &scenarios::registry_rows())?;
+            println!("http://{}{}", registry.address(), registry::PATH);
+            loop {
+                std::thread::park();
+            }
+        }
+        Chore::Soak(soak) => {
+            if !soak.run()? {
                 return Ok(ExitCode::FAILURE);
             }
         }

@@ -104,6 +104,13 @@ impl Server {
         self.0.id()
     }
 
+    /// Sends it a signal, by the name that `kill` knows.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let mut kill = Command::new("kill");
+        kill.args(["-s", name, &self.pid().to_string()]);
+        run(&mut kill, Duration::from_secs(5))
+    }
+
     /// How it ended, if it did.
     pub fn ended(&mut self) -> Result<Option<std::process::ExitStatus>> {
         Ok(self.0.try_wait()?)

@@ -40,7 +40,7 @@ fn the_containers_are_the_demos_parts() {
     );
     let published = [config::INGRESS, config::ADMIN].map(|port| format!("127.0.0.1:{port}:{port}"));
     assert_eq!(service("envoy")["ports"], json!(published));
-    let ports = [config::IDP, config::UPSTREAM];
+    let ports = [config::IDP, config::UPSTREAM, config::REGISTRY];
     for (name, port) in config::SERVICES.into_iter().zip(ports) {
         assert_eq!(
             service(name)["environment"]["PORT"],
@@ -56,11 +56,14 @@ fn the_containers_are_the_demos_parts() {
 
 #[test]
 fn every_file_that_is_mounted_exists_or_is_built() {
-    for name in ["envoy", "idp", "upstream"] {
+    for name in ["envoy", "idp", "upstream", "registry"] {
         for volume in service(name)["volumes"].as_array().unwrap() {
             let source = volume.as_str().unwrap().split(':').next().unwrap();
+            // What doesn't begin with a dot is a volume.
             assert!(
-                source == "./dist" || paths::root().join(source).exists(),
+                !source.starts_with('.')
+                    || source == "./dist"
+                    || paths::root().join(source).exists(),
                 "{name}: {source}"
             );
         }

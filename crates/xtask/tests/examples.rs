@@ -9,6 +9,7 @@ use xtask::demo::{compose, config, scenarios};
 use xtask::envoy::{Envoy, Options};
 use xtask::idp::OidcProvider;
 use xtask::partner::Partner;
+use xtask::registry::Registry;
 use xtask::upstream::Echo;
 use xtask::{module, paths};
 
@@ -24,8 +25,13 @@ fn every_example_answers_its_scenario_as_it_stands() {
         let yaml = std::fs::read_to_string(path).unwrap();
         let mut idp = Some(OidcProvider::start(&scenarios::idp_clients(), Some(ISSUER)).unwrap());
         let upstream = Echo::start().unwrap();
-        let idp_port = idp.as_ref().unwrap().port();
-        let local = config::localise(&yaml, idp_port, upstream.port(), &module).unwrap();
+        let registry = Registry::start(&scenarios::registry_rows()).unwrap();
+        let ports = config::Ports {
+            idp: idp.as_ref().unwrap().port(),
+            upstream: upstream.port(),
+            registry: registry.port(),
+        };
+        let local = config::localise(&yaml, ports, &module).unwrap();
         let partner = Partner::start().unwrap();
         let local = compose::with_partner(&local, partner.port()).unwrap();
         let envoy = Envoy::start(&local, Options::default()).unwrap();

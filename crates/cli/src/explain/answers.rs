@@ -2,6 +2,7 @@
 
 use super::names::Names;
 use crate::input::read;
+use crate::offline::{Met, Servers, call_header, call_url, url_of};
 use doorward_core::authenticate::Authenticator;
 use doorward_core::host::{Answer, Call};
 use doorward_core::policy::document::suggest;
@@ -9,6 +10,7 @@ use doorward_core::policy::{Policy, absolute_url};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// An answer as the command line names it.
 #[derive(Debug, Clone)]
@@ -127,16 +129,8 @@ impl Answers {
         Ok(all)
     }
 
-    /// A look-up asks for a URL.
-    pub fn asked(&self, authenticator: usize, url: &str) {
-        if let Some(url) = absolute_url(url) {
-            let url = url_of(url.scheme, &url.authority, &url.path);
-            self.asked.borrow_mut().insert(url, authenticator);
-        }
-    }
-
     /// The answer to a call, where one is known.
-    pub fn find(&self, call: &Call) -> Option<&Answer> {
+    fn find(&self, call: &Call) -> Option<&Answer> {
         let url = call_url(call);
         let method = call_header(call, ":method");
         let known = self.known.iter().find(|known| {
@@ -150,23 +144,20 @@ impl Answers {
     }
 }
 
-/// A call's URL.
-pub fn call_url(call: &Call) -> String {
-    url_of(
-        call_header(call, ":scheme"),
-        call_header(call, ":authority"),
-        call_header(call, ":path"),
-    )
-}
+impl Servers for Answers {
+    fn answer(&self, call: &Call) -> Met {
+        match self.find(call) {
+            Some(answer) => Met::Answer(answer.clone(), Duration::ZERO),
+            None => Met::Nothing,
+        }
+    }
 
-/// A header of a call; empty where it has none.
-pub fn call_header<'c>(call: &'c Call, name: &str) -> &'c str {
-    let found = call.headers.iter().find(|(other, _)| other == name);
-    found.map(|(_, value)| value.as_str()).unwrap_or_default()
-}
-
-fn url_of(scheme: &str, authority: &str, path: &str) -> String {
-    format!("{scheme}://{authority}{path}")
+    fn asked(&self, authenticator: usize, url: &str) {
+        if let Some(url) = absolute_url(url) {
+            let url = url_of(url.scheme, &url.authority, &url.path);
+            self.asked.borrow_mut().insert(url, authenticator);
+        }
+    }
 }
 
 fn unknown<'n>(what: &str, name: &str, known: impl IntoIterator<Item = &'n str>) -> String {

@@ -1,35 +1,24 @@
 //! `doorward explain`.
 
 mod answers;
-mod host;
 mod names;
 mod report;
-mod request;
 mod words;
 
 use crate::envoy;
-use crate::input::{Environment, Outcome, read, shown};
+use crate::input::{Environment, Outcome, read, read_text, shown};
+use crate::offline::{Line, decide, header, request, started};
 use crate::output::{print, print_json};
 use answers::Answers;
 use clap::Args;
-use doorward_core::engine::{Decision, Engine};
 use doorward_core::http::Verdict;
 use doorward_core::policy::{self, document};
-use host::ExplainHost;
 use names::Names;
 use report::Report;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
-
-/// How far the clock is turned while something waits, as the filter's tick does.
-const TICK: Duration = Duration::from_millis(50);
-/// How long before the request the gateway was started: longer than it lets a key set alone
-/// whose server failed.
-const STARTED: Duration = Duration::from_secs(5);
-/// How often it is turned before the request counts as stuck: a minute and more of waiting.
-const MAX_TICKS: usize = 2_000;
 
 /// Tell what the gateway would do with a request, and why: exit 0 where it would go on to
 /// the upstream, 1 where it would be refused, 2 where that can't be said.
@@ -46,13 +35,13 @@ pub struct Explain {
     policy: PathBuf,
     /// The request's method and target, for instance 'GET /orders?page=2'. The target may be
     /// a whole URL, whose host is then the request's.
-    #[arg(short, long, value_name = "METHOD TARGET", value_parser = request::Line::from_str)]
-    request: request::Line,
+    #[arg(short, long, value_name = "METHOD TARGET", value_parser = Line::from_str)]
+    request: Line,
     /// A header; may be given more than once.
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = request::header)]
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
     /// A header whose value is the whole of a file, for credentials: NAME: @FILE.
-    #[arg(long, value_name = "NAME: FILE", value_parser = request::header)]
+    #[arg(long, value_name = "NAME: FILE", value_parser = header)]
     header_file: Vec<(String, String)>,
     /// A token for `Authorization: Bearer`; @FILE reads it from a file, @- from standard
     /// input.
@@ -111,8 +100,8 @@ impl Explain {
         let policy = policy::load(&bytes, &|name| variables.get(name)).map_err(told)?;
         let names = Names::read(&document::read(&bytes).map_err(told)?);
         let answers = Answers::new(&policy, &names, &self.jwks, &self.exchange, &self.lookup)?;
-        let request = request::build(self)?;
-        let body = request::body(self.data.as_deref())?;
+        let request = request(&self.request, self.all_headers()?, self.source);
+        let body = self.body()?;
         let engine = started(policy, answers, self.now()?);
         let mut verdict = None;
         for _ in 0..self.repeat {
@@ -132,6 +121,34 @@ impl Explain {
         }
     }
 
+    /// The headers, those from files and the token included.
+    fn all_headers(&self) -> Result<Vec<(String, String)>, String> {
+        let mut headers = self.headers.clone();
+        for (name, file) in &self.header_file {
+            let file = file.strip_prefix('@').unwrap_or(file);
+            headers.push((name.clone(), secret(file)?));
+        }
+        if let Some(token) = &self.token {
+            let token = match token.strip_prefix('@') {
+                Some(file) => secret(file)?,
+                None => token.clone(),
+            };
+            headers.push(("authorization".to_owned(), format!("Bearer {token}")));
+        }
+        Ok(headers)
+    }
+
+    /// The body: a text, or the bytes of a file behind `@`.
+    fn body(&self) -> Result<Vec<u8>, String> {
+        match &self.data {
+            None => Ok(Vec::new()),
+            Some(data) => match data.strip_prefix('@') {
+                Some(file) => read(Path::new(file)),
+                None => Ok(data.as_bytes().to_vec()),
+            },
+        }
+    }
+
     fn now(&self) -> Result<Duration, String> {
         match self.at {
             Some(time) => u64::try_from(time.unix_seconds)
@@ -142,48 +159,7 @@ impl Explain {
     }
 }
 
-/// An engine as a request finds it: the first tick, which fetches key sets, is long over.
-fn started(policy: policy::Policy, answers: Answers, now: Duration) -> Engine<ExplainHost> {
-    let host = ExplainHost::new(now.saturating_sub(STARTED), answers);
-    let engine = Engine::new(host, policy);
-    engine.tick();
-    engine.turn();
-    let host = &engine.gateway().host;
-    while let Some((call, answer)) = host.take_answer() {
-        engine.answer(call, answer);
-        engine.turn();
-    }
-    host.begin(now);
-    engine
-}
-
-/// Runs the engine as the filter does, until the verdict stands.
-fn decide(
-    engine: &Engine<ExplainHost>,
-    request: doorward_core::http::Request,
-    body: &[u8],
-) -> Result<Verdict, String> {
-    const ID: u32 = 1;
-    let decision = match engine.decide(ID, request) {
-        Decision::NeedsBody => engine.body_whole(ID, body.to_vec()),
-        decision => decision,
-    };
-    match decision {
-        Decision::Now(verdict) => return Ok(verdict),
-        Decision::Later | Decision::NeedsBody => {}
-    }
-    let host = &engine.gateway().host;
-    for _ in 0..MAX_TICKS {
-        if let Some((_, verdict)) = engine.turn().into_iter().next() {
-            return Ok(verdict);
-        }
-        match host.take_answer() {
-            Some((call, answer)) => engine.answer(call, answer),
-            None => {
-                host.turn_clock(TICK);
-                engine.tick();
-            }
-        }
-    }
-    Err("the request waits for something that never comes".to_owned())
+/// A file's text without the space around it.
+fn secret(file: &str) -> Result<String, String> {
+    Ok(read_text(Path::new(file))?.trim().to_owned())
 }

@@ -1,8 +1,8 @@
 //! The whole story, for people and for programs.
 
-use super::host::{Called, Story, Told};
 use super::names::Names;
 use super::words;
+use crate::offline::{Called, Story, Told, seen_headers};
 use doorward_core::http::{Forward, Reply, Request, Response, Verdict};
 use doorward_core::policy::Policy;
 use serde_json::{Map, Value, json};
@@ -94,7 +94,7 @@ impl<'r> Report<'r> {
             text += &format!("  + {name}: {}\n", shown(value));
         }
         text += "the upstream sees\n";
-        for (name, value) in seen(self.request, forward) {
+        for (name, value) in seen_headers(self.request, forward) {
             text += &format!("  {name}: {value}\n");
         }
         text
@@ -131,7 +131,7 @@ impl<'r> Report<'r> {
                 "upstream": {
                     "remove": forward.remove.iter().map(|name| String::from_utf8_lossy(name)).collect::<Value>(),
                     "set": forward.set.iter().map(|(name, value)| json!([name, String::from_utf8_lossy(value)])).collect::<Value>(),
-                    "headers": seen(self.request, forward).into_iter().map(|(name, value)| json!([name, value])).collect::<Value>(),
+                    "headers": seen_headers(self.request, forward).into_iter().map(|(name, value)| json!([name, value])).collect::<Value>(),
                 },
             }),
             Verdict::Refuse(reply) => json!({
@@ -181,6 +181,7 @@ fn call_in_words(call: &Called) -> String {
         method,
         url,
         status,
+        ..
     } = call;
     match status {
         Some(status) => format!("cluster {cluster} answers {method} {url}: {status}, as given"),
@@ -219,18 +220,4 @@ fn shown(headers: &[(String, String)], body: &str) -> String {
         text += &format!("  {name}: {value}\n");
     }
     text + &format!("  {}\n", body.replace('\n', "\n  "))
-}
-
-/// The request's head after the edits.
-fn seen(request: &Request, forward: &Forward) -> Vec<(String, String)> {
-    let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let goes = |name: &[u8]| {
-        !forward.remove.iter().any(|removed| removed == name)
-            && !forward.set.iter().any(|(set, _)| set.as_bytes() == name)
-    };
-    let kept = request.headers.iter().filter(|(name, _)| goes(name));
-    let kept = kept.map(|(name, value)| (shown(name), shown(value)));
-    let set = forward.set.iter();
-    kept.chain(set.map(|(name, value)| (name.clone(), shown(value))))
-        .collect()
 }

@@ -1,7 +1,7 @@
 //! Steps in words.
 
-use super::host::{Story, Told, What};
 use super::names::Names;
+use crate::offline::{Story, Told, What};
 use doorward_core::authenticate::Identity;
 use doorward_core::authorize::Scopes;
 use doorward_core::http::Refusal;

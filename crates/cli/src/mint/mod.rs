@@ -2,16 +2,19 @@
 
 mod private_key;
 mod settings;
+mod token;
 
-use crate::input::{Environment, Outcome, Variables, read};
+pub use private_key::Signer;
+pub use settings::Settings;
+pub use token::Token;
+
+use crate::input::{Environment, Outcome, Variables, read, shown};
 use crate::jwks::algorithm;
 use crate::output::print;
 use clap::Args;
 use doorward_core::jose::Algorithm;
 use doorward_core::policy::document::{self, Duration};
-use private_key::Signer;
 use serde_json::{Map, Value};
-use settings::Settings;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -65,37 +68,27 @@ pub struct Mint {
 impl Mint {
     /// Signs and prints.
     pub fn run(&self) -> Outcome {
-        let settings = match (&self.policy, &self.authenticator) {
+        let mut settings = match (&self.policy, &self.authenticator) {
             (Some(policy), Some(authenticator)) => {
                 let variables = self.environment.variables()?;
-                Settings::read(policy, &variables, authenticator)?
+                Settings::of(&read(policy)?, &variables, authenticator)
+                    .map_err(|error| format!("{}: {error}", shown(policy)))?
             }
             _ => Settings::default(),
         };
         let signer = match &self.key {
             Some(file) => Signer::read(file)?,
-            None => settings.secret(self.client.as_deref())?,
+            None => settings.signer(self.client.as_deref())?,
         };
-        let mut header = signer.header(self.algorithm.or(settings.algorithm()))?;
-        if let Some(kid) = &self.kid {
-            header.kid = Some(kid.clone());
-        }
-        if let Some(typ) = self.typ.as_ref().or(settings.typ.as_ref()) {
-            header.typ = Some(typ.clone());
-        }
-        let now = self.at.map_or_else(now, |time| time.unix_seconds);
-        let lifetime = i64::try_from(self.expires.0.as_secs()).unwrap_or(i64::MAX);
-        let mut claims = settings.claims;
-        claims.insert("iat".to_owned(), now.into());
-        claims.insert("exp".to_owned(), now.saturating_add(lifetime).into());
-        for (name, value) in self.own_claims()? {
-            match value {
-                Value::Null => claims.remove(&name),
-                value => claims.insert(name, value),
-            };
-        }
-        let token = jsonwebtoken::encode(&header, &claims, &signer.key)
-            .map_err(|error| format!("the token can't be signed: {error}"))?;
+        let token = Token {
+            algorithm: self.algorithm,
+            kid: self.kid.clone(),
+            typ: self.typ.clone(),
+            claims: self.own_claims()?,
+            begins: self.at.map_or_else(now, |time| time.unix_seconds),
+            lifetime: self.expires.0,
+        };
+        let token = token.sign(settings, &signer)?;
         print(&format!("{token}\n"), ExitCode::SUCCESS)
     }
 
@@ -118,15 +111,14 @@ fn now() -> i64 {
 }
 
 /// The policy as JSON, variables replaced.
-fn policy_json(path: &Path, variables: &Variables) -> Result<Value, String> {
+fn policy_json(bytes: &[u8], variables: &Variables) -> Result<Value, String> {
     let told = |problems: Vec<document::Problem>| {
         let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        format!("{}: {}", crate::input::shown(path), texts.join("\n"))
+        texts.join("\n")
     };
-    let bytes = read(path)?;
     let environment = |name: &str| variables.get(name);
-    doorward_core::policy::load(&bytes, &environment).map_err(told)?;
-    let node = document::read(&bytes).map_err(told)?;
+    doorward_core::policy::load(bytes, &environment).map_err(told)?;
+    let node = document::read(bytes).map_err(told)?;
     // Expressions hold no variables, so replacing everywhere replaces no more than the
     // gateway does, but for a literal `${` in one: that policy can't be minted from.
     let json: document::Json = document::decode(&node, &environment).map_err(told)?;

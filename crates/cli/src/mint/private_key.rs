@@ -51,6 +51,41 @@ impl Signer {
         })
     }
 
+    /// A private key in PEM.
+    pub fn of_pem(text: &str) -> Option<Signer> {
+        of_pem(text)
+    }
+
+    /// A private key as a JWK.
+    pub fn of_jwk(jwk: &Value) -> Option<Signer> {
+        of_jwk(jwk)
+    }
+
+    /// The public key as a JWK, with its `kid`; `None` for a secret.
+    pub fn public_jwk(&self) -> Option<Value> {
+        let algorithm = self.algorithms.first()?;
+        if algorithm.family() == Family::Hmac {
+            return None;
+        }
+        let name = algorithm.name().parse().ok()?;
+        let jwk = jsonwebtoken::jwk::Jwk::from_encoding_key(&self.key, name).ok()?;
+        let mut jwk = serde_json::to_value(jwk).ok()?;
+        if let (Some(jwk), Some(kid)) = (jwk.as_object_mut(), &self.kid) {
+            jwk.insert("kid".to_owned(), kid.as_str().into());
+        }
+        // An RSA key signs with six algorithms: the set doesn't bind it to the first.
+        jwk.as_object_mut()?.remove("alg");
+        Some(jwk)
+    }
+
+    /// The same key under this `kid`.
+    pub fn with_kid(self, kid: &str) -> Signer {
+        Signer {
+            kid: Some(kid.to_owned()),
+            ..self
+        }
+    }
+
     /// The header of a token that this key signs.
     pub fn header(&self, wanted: Option<Algorithm>) -> Result<Header, String> {
         let names = || {

@@ -1,8 +1,8 @@
 //! Makes the repository's `envoy.yaml`, written for `docker-compose.yaml`, run on this machine as it is.
 //!
 //! Three kinds of value change, in block and in flow style, and nothing else:
-//! - `port_value`: [`INGRESS`] and [`ADMIN`] become 0, so that the system chooses; [`IDP`] and [`UPSTREAM`] become
-//!   the ports of the demo's own servers. Any other port is an error: the demo opens no fixed port.
+//! - `port_value`: [`INGRESS`] and [`ADMIN`] become 0, so that the system chooses; [`IDP`], [`UPSTREAM`] and
+//!   [`REGISTRY`] become the ports of the demo's own servers. Any other port is an error: the demo opens no fixed port.
 //! - `address`: [`ANYWHERE`] and the compose file's services ([`SERVICES`]) become 127.0.0.1.
 //! - `filename`: one that ends in `/doorward.wasm` becomes the module that was just built.
 
@@ -20,18 +20,37 @@ pub const ADMIN: u16 = 9901;
 pub const IDP: u16 = 9000;
 /// The echo upstream's port.
 pub const UPSTREAM: u16 = 8080;
+/// The port of the database of clients.
+pub const REGISTRY: u16 = 7000;
 /// The address of a listener that is reached from outside its container.
 pub const ANYWHERE: &str = "0.0.0.0";
 /// The compose file's services, which are host names there.
-pub const SERVICES: [&str; 2] = ["idp", "upstream"];
+pub const SERVICES: [&str; 3] = ["idp", "upstream", "registry"];
 /// Ends the path of the module.
 const MODULE: &str = "/doorward.wasm";
 
+/// The ports of the demo's own servers.
+#[derive(Debug, Clone, Copy)]
+pub struct Ports {
+    /// Stands for [`IDP`].
+    pub idp: u16,
+    /// Stands for [`UPSTREAM`].
+    pub upstream: u16,
+    /// Stands for [`REGISTRY`].
+    pub registry: u16,
+}
+
 /// The configuration with these ports and this module.
-pub fn localise(yaml: &str, idp: u16, upstream: u16, module: &Path) -> Result<String> {
+pub fn localise(yaml: &str, own: Ports, module: &Path) -> Result<String> {
     let mut strange = Vec::new();
     let yaml = with_values(yaml, "port_value", |value| {
-        let ports = [(INGRESS, 0), (ADMIN, 0), (IDP, idp), (UPSTREAM, upstream)];
+        let ports = [
+            (INGRESS, 0),
+            (ADMIN, 0),
+            (IDP, own.idp),
+            (UPSTREAM, own.upstream),
+            (REGISTRY, own.registry),
+        ];
         let local = ports
             .into_iter()
             .find(|(port, _)| value == port.to_string());
@@ -42,8 +61,8 @@ pub fn localise(yaml: &str, idp: u16, upstream: u16, module: &Path) -> Result<St
     });
     if !strange.is_empty() {
         bail!(
-            "envoy.yaml: port_value {}: the demo knows {INGRESS} (listener), {ADMIN} (admin), {IDP} (OAuth server) \
-             and {UPSTREAM} (upstream)",
+            "envoy.yaml: port_value {}: the demo knows {INGRESS} (listener), {ADMIN} (admin), {IDP} (OAuth server), \
+             {UPSTREAM} (upstream) and {REGISTRY} (registry)",
             strange.join(", ")
         );
     }
@@ -106,6 +125,11 @@ fn change_of(
 mod tests {
     use super::*;
 
+    const PORTS: Ports = Ports {
+        idp: 41,
+        upstream: 42,
+        registry: 43,
+    };
     const YAML: &str = "\
 admin: {address: {socket_address: {address: 0.0.0.0, port_value: 9901}}}
     address:
@@ -130,7 +154,7 @@ admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
     filename: /etc/other
 ";
         assert_eq!(
-            localise(YAML, 41, 42, Path::new("/d/doorward.wasm")).unwrap(),
+            localise(YAML, PORTS, Path::new("/d/doorward.wasm")).unwrap(),
             expected
         );
     }
@@ -141,7 +165,7 @@ admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
             (YAML.replace("9000", "9009"), "9009"),
             (YAML.replace("doorward.wasm", "x"), "filename"),
         ] {
-            let error = localise(&yaml, 41, 42, Path::new("/d/doorward.wasm"))
+            let error = localise(&yaml, PORTS, Path::new("/d/doorward.wasm"))
                 .unwrap_err()
                 .to_string();
             assert!(error.contains(named), "{error}");

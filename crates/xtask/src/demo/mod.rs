@@ -19,6 +19,7 @@ use crate::envoy::{Envoy, Options};
 use crate::idp::OidcProvider;
 use crate::partner::Partner;
 use crate::process::progress;
+use crate::registry::Registry;
 use crate::upstream::Echo;
 use crate::{module, paths};
 use scenarios::Scenario;
@@ -31,6 +32,7 @@ struct Stage {
     idp: Option<OidcProvider>,
     _upstream: Echo,
     partner: Partner,
+    _registry: Registry,
 }
 
 /// Runs these scenarios, and prints a table of each. False where an answer was not the expected one.
@@ -76,11 +78,17 @@ impl Stage {
             std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
         };
         let module = module::build()?;
-        progress("starting the OAuth server and the upstream");
+        progress("starting the OAuth server, the registry and the upstream");
         let idp = OidcProvider::start(&scenarios::idp_clients(), Some(scenarios::ISSUER))?;
         let upstream = Echo::start()?;
+        let registry = Registry::start(&scenarios::registry_rows())?;
         let partner = Partner::start()?;
-        let localise = |yaml: &str| config::localise(yaml, idp.port(), upstream.port(), &module);
+        let ports = config::Ports {
+            idp: idp.port(),
+            upstream: upstream.port(),
+            registry: registry.port(),
+        };
+        let localise = |yaml: &str| config::localise(yaml, ports, &module);
         let mut whole = localise(&read("envoy.yaml")?)?;
         for scenario in Scenario::ALL {
             if !scenario.is_in_the_root() {
@@ -98,6 +106,7 @@ impl Stage {
             idp: Some(idp),
             _upstream: upstream,
             partner,
+            _registry: registry,
         })
     }
 

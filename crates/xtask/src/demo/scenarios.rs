@@ -7,6 +7,7 @@ use serde_json::json;
 use super::step::Step;
 use crate::idp::OidcClient;
 use crate::jwt;
+use crate::registry::ApiToken;
 
 /// One of the systems in `examples/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -73,6 +74,19 @@ pub fn idp_clients() -> Vec<OidcClient> {
         OidcClient::new("orders-app", "orders-secret"),
         OidcClient::new("mobile-app", "mobile-secret").es256(),
         OidcClient::new("late-app", "late-secret"),
+        OidcClient::new("paused-app", "paused-secret"),
+        OidcClient::new("stray-app", "stray-secret"),
+    ]
+}
+
+/// What the registry knows of them: `paused-app` was disabled there, and `stray-app` it never heard of.
+#[must_use]
+pub fn registry_rows() -> Vec<ApiToken> {
+    vec![
+        ApiToken::new("orders-app", "gold"),
+        ApiToken::new("mobile-app", "silver"),
+        ApiToken::new("late-app", "silver"),
+        ApiToken::new("paused-app", "gold").disabled(),
     ]
 }
 
@@ -86,13 +100,17 @@ fn client_exchange() -> Vec<Step> {
             .header("X-Client-Id", id)
             .header("X-Client-Secret", secret)
     };
-    let passes = |step: Step, client: &str| {
+    let passes = |step: Step, client: &str, plan: &str| {
         step.upstream_sees_prefix("authorization", "Bearer eyJ")
             .upstream_sees("x-auth-client", client)
+            .upstream_sees("x-plan", plan)
             .upstream_sees_no("x-client-id")
             .upstream_sees_no("x-client-secret")
     };
-    let good = |title: &str| passes(pair(title, "orders-app", "orders-secret"), "orders-app");
+    let good = |title: &str| {
+        let step = pair(title, "orders-app", "orders-secret");
+        passes(step, "orders-app", "gold")
+    };
     vec![
         good("good pair: exchanged").exchanges(1),
         good("the same pair, 100 more: one token")
@@ -102,6 +120,7 @@ fn client_exchange() -> Vec<Step> {
         passes(
             pair("good pair, ES256 token", "mobile-app", "mobile-secret"),
             "mobile-app",
+            "silver",
         )
         .exchanges(1),
         order("without the secret")
@@ -116,6 +135,8 @@ fn client_exchange() -> Vec<Step> {
         pair("wrong secret again: not asked", "orders-app", "guess")
             .refused(401, "exchange_refused")
             .exchanges(0),
+        pair("metadata says disabled", "paused-app", "paused-secret").refused(403, "lookup_denied"),
+        pair("unknown to the database", "stray-app", "stray-secret").refused(403, "lookup_denied"),
         good("OAuth server down, token held").without_idp(),
         pair("OAuth server down, new pair", "late-app", "late-secret")
             .refused(503, "exchange_unavailable")

@@ -46,6 +46,9 @@ pub struct Settings {
     pub jwks: Option<Outcome>,
     /// The status of `invalid_client` (default 401; Cognito says 400).
     pub refusal_status: u16,
+    /// What happens to requests for tokens, in turn and over and over: an accident, or nothing unusual (default:
+    /// never an accident).
+    pub accidents: Vec<Option<Outcome>>,
 }
 
 impl Default for Settings {
@@ -61,6 +64,7 @@ impl Default for Settings {
             jwks_delay: Duration::ZERO,
             jwks: None,
             refusal_status: 401,
+            accidents: Vec::new(),
         }
     }
 }
@@ -74,6 +78,8 @@ pub struct TokenRequest {
     pub client_id: Option<String>,
     /// When it came.
     pub at: Instant,
+    /// Whether it got a token.
+    pub granted: bool,
 }
 
 #[derive(Debug, Default)]
@@ -85,6 +91,7 @@ struct State {
     token_requests: Vec<TokenRequest>,
     jwks_requests: usize,
     issued: u64,
+    accidents_taken: usize,
 }
 
 /// A running server on a free port.
@@ -158,6 +165,12 @@ impl Scripted {
         locked(&self.state).token_requests.clone()
     }
 
+    /// All requests of the token endpoint since the last time this was asked.
+    #[must_use]
+    pub fn take_token_requests(&self) -> Vec<TokenRequest> {
+        std::mem::take(&mut locked(&self.state).token_requests)
+    }
+
     /// How often the keys were asked for.
     #[must_use]
     pub fn jwks_requests(&self) -> usize {
@@ -200,12 +213,19 @@ impl State {
             received,
             client_id,
             at: Instant::now(),
+            granted: false,
         });
-        if let Some(outcome) = self.next.pop_front().or_else(|| self.always.clone()) {
+        let scripted = self.next.pop_front().or_else(|| self.always.clone());
+        if let Some(outcome) = scripted.or_else(|| self.accident()) {
             return outcome;
         }
         let reply = match asked.and_then(|asked| self.grant(&asked)) {
-            Ok(body) => Reply::json(200, &body),
+            Ok(body) => {
+                if let Some(request) = self.token_requests.last_mut() {
+                    request.granted = true;
+                }
+                Reply::json(200, &body)
+            }
             Err(grant::Refusal { error, detail }) => {
                 let status = if error == "invalid_client" {
                     self.settings.refusal_status
@@ -223,6 +243,13 @@ impl State {
                 .header("cache-control", "no-store")
                 .after(self.settings.token_delay),
         )
+    }
+
+    fn accident(&mut self) -> Option<Outcome> {
+        let accidents = &self.settings.accidents;
+        let turn = self.accidents_taken.checked_rem(accidents.len())?;
+        self.accidents_taken = self.accidents_taken.wrapping_add(1);
+        accidents.get(turn).cloned().flatten()
     }
 
     fn grant(&mut self, asked: &grant::Asked) -> Result<Value, grant::Refusal> {

@@ -1,9 +1,7 @@
-//! The request, as the proxy would show it to the filter.
+//! A request from its parts.
 
-use super::Explain;
-use crate::input::{read, read_text};
-use doorward_core::http::{Headers, Request};
-use std::path::Path;
+use doorward_core::http::{Forward, Headers, Request};
+use std::net::IpAddr;
 use std::str::FromStr;
 
 /// The host of a request that names none.
@@ -60,21 +58,8 @@ pub fn header(text: &str) -> Result<(String, String), String> {
         .ok_or_else(|| "expected a header as 'name: value'".to_owned())
 }
 
-/// The request that the arguments tell of.
-pub fn build(arguments: &Explain) -> Result<Request, String> {
-    let line = &arguments.request;
-    let mut headers = arguments.headers.clone();
-    for (name, file) in &arguments.header_file {
-        let file = file.strip_prefix('@').unwrap_or(file);
-        headers.push((name.clone(), secret(Path::new(file))?));
-    }
-    if let Some(token) = &arguments.token {
-        let token = match token.strip_prefix('@') {
-            Some(file) => secret(Path::new(file))?,
-            None => token.clone(),
-        };
-        headers.push(("authorization".to_owned(), format!("Bearer {token}")));
-    }
+/// The request, as the proxy would show it to the filter.
+pub fn request(line: &Line, mut headers: Vec<(String, String)>, source: IpAddr) -> Request {
     let host = take_host(&mut headers);
     let authority = line.authority.clone().or(host);
     let mut pairs = vec![
@@ -89,20 +74,9 @@ pub fn build(arguments: &Explain) -> Result<Request, String> {
     for (name, value) in headers {
         join(&mut pairs, name, value);
     }
-    Ok(Request {
+    Request {
         headers: Headers::from_pairs(pairs),
-        source_address: Some(arguments.source.to_string()),
-    })
-}
-
-/// The request's body: a text, or the bytes of a file behind `@`.
-pub fn body(data: Option<&str>) -> Result<Vec<u8>, String> {
-    match data {
-        None => Ok(Vec::new()),
-        Some(data) => match data.strip_prefix('@') {
-            Some(file) => read(Path::new(file)),
-            None => Ok(data.as_bytes().to_vec()),
-        },
+        source_address: Some(source.to_string()),
     }
 }
 
@@ -125,6 +99,16 @@ fn join(pairs: &mut Vec<(String, String)>, name: String, value: String) {
     }
 }
 
-fn secret(file: &Path) -> Result<String, String> {
-    Ok(read_text(file)?.trim().to_owned())
+/// The request's head after the edits.
+pub fn seen_headers(request: &Request, forward: &Forward) -> Vec<(String, String)> {
+    let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let goes = |name: &[u8]| {
+        !forward.remove.iter().any(|removed| removed == name)
+            && !forward.set.iter().any(|(set, _)| set.as_bytes() == name)
+    };
+    let kept = request.headers.iter().filter(|(name, _)| goes(name));
+    let kept = kept.map(|(name, value)| (shown(name), shown(value)));
+    let set = forward.set.iter();
+    kept.chain(set.map(|(name, value)| (name.clone(), shown(value))))
+        .collect()
 }

@@ -1,15 +1,34 @@
-//! The world around the engine: a clock that stands still, a board in memory, and answers
-//! from files.
+//! The world around the engine: a clock that only its owner turns, a board in memory, and
+//! servers that answer what was given beforehand.
 
-use super::answers::{Answers, call_header, call_url};
 use doorward_core::authenticate::{Identity, Need};
 use doorward_core::host::{Answer, Call, DispatchError, Host, Level, Shared};
 use doorward_core::http::Refusal;
 use doorward_core::jose::{Algorithm, HostVerifier};
 use doorward_core::observe::{Demand, Event, Step};
 use std::cell::{Cell, RefCell, RefMut};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// What stands in for the servers that a policy calls.
+pub trait Servers {
+    /// What a call meets.
+    fn answer(&self, call: &Call) -> Met;
+
+    /// A look-up asks for a URL. Default: nobody minds.
+    fn asked(&self, _authenticator: usize, _url: &str) {}
+}
+
+/// What a call meets.
+#[derive(Debug, Clone)]
+pub enum Met {
+    /// Nothing: it can't even be sent.
+    Nothing,
+    /// An answer, after this long.
+    Answer(Answer, Duration),
+    /// Silence.
+    Silence,
+}
 
 /// What happened on the way to a verdict.
 #[derive(Debug, Default)]
@@ -67,26 +86,35 @@ pub struct Called {
     pub method: String,
     /// The URL.
     pub url: String,
-    /// The status of the given answer; `None` where none was given.
+    /// The status of the given answer; `None` where there is none.
     pub status: Option<u16>,
+    /// Whether what it met was given; else it counts as unreachable.
+    pub given: bool,
 }
 
 /// The host.
-pub struct ExplainHost {
+pub struct OfflineHost<S> {
     now: Cell<Duration>,
-    answers: Answers,
+    servers: S,
     board: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
     calls: Cell<u32>,
-    pending: RefCell<VecDeque<(u32, Answer)>>,
+    pending: RefCell<Vec<Due>>,
     story: RefCell<Story>,
 }
 
-impl ExplainHost {
-    /// A host at this time, with these answers.
-    pub fn new(now: Duration, answers: Answers) -> ExplainHost {
-        ExplainHost {
+/// An answer that is under way.
+struct Due {
+    at: Duration,
+    call: u32,
+    answer: Answer,
+}
+
+impl<S> OfflineHost<S> {
+    /// A host at this time, with these servers.
+    pub fn new(now: Duration, servers: S) -> OfflineHost<S> {
+        OfflineHost {
             now: Cell::new(now),
-            answers,
+            servers,
             board: RefCell::default(),
             calls: Cell::new(0),
             pending: RefCell::default(),
@@ -94,9 +122,18 @@ impl ExplainHost {
         }
     }
 
-    /// The next answer that comes in.
+    /// The next answer that has come in by now.
     pub fn take_answer(&self) -> Option<(u32, Answer)> {
-        self.pending.borrow_mut().pop_front()
+        let mut pending = self.pending.borrow_mut();
+        let now = self.now.get();
+        let first = pending.iter().position(|due| due.at <= now)?;
+        let due = pending.remove(first);
+        Some((due.call, due.answer))
+    }
+
+    /// Whether answers are under way.
+    pub fn awaits_answers(&self) -> bool {
+        !self.pending.borrow().is_empty()
     }
 
     /// Turns the clock.
@@ -104,9 +141,8 @@ impl ExplainHost {
         self.now.set(self.now.get().saturating_add(by));
     }
 
-    /// The time is this from now on, and what happened before is forgotten.
-    pub fn begin(&self, now: Duration) {
-        self.now.set(now);
+    /// What happened before is forgotten.
+    pub fn begin(&self) {
         self.story.take();
     }
 
@@ -116,13 +152,13 @@ impl ExplainHost {
     }
 }
 
-impl HostVerifier for ExplainHost {
+impl<S> HostVerifier for OfflineHost<S> {
     fn verify_signature(&self, _: &str, _: &[u8], _: &[u8], _: &[u8]) -> Option<bool> {
         None
     }
 }
 
-impl Host for ExplainHost {
+impl<S: Servers> Host for OfflineHost<S> {
     fn now(&self) -> Duration {
         self.now.get()
     }
@@ -151,20 +187,28 @@ impl Host for ExplainHost {
     }
 
     fn dispatch(&self, call: &Call) -> Result<u32, DispatchError> {
-        let answer = self.answers.find(call).cloned();
+        let met = self.servers.answer(call);
         self.story().calls.push(Called {
             cluster: call.cluster.clone(),
             method: call_header(call, ":method").to_owned(),
             url: call_url(call),
-            status: match &answer {
-                Some(Answer::Reply { status, .. }) => Some(*status),
-                Some(Answer::Failed | Answer::NotSent) | None => None,
+            status: match &met {
+                Met::Answer(Answer::Reply { status, .. }, _) => Some(*status),
+                Met::Answer(..) | Met::Nothing | Met::Silence => None,
             },
+            given: !matches!(met, Met::Nothing),
         });
-        let answer = answer.ok_or(DispatchError)?;
         let id = self.calls.get().wrapping_add(1);
         self.calls.set(id);
-        self.pending.borrow_mut().push_back((id, answer));
+        match met {
+            Met::Nothing => return Err(DispatchError),
+            Met::Silence => {}
+            Met::Answer(answer, after) => self.pending.borrow_mut().push(Due {
+                at: self.now.get().saturating_add(after),
+                call: id,
+                answer,
+            }),
+        }
         Ok(id)
     }
 
@@ -196,7 +240,7 @@ impl Host for ExplainHost {
                 return;
             }
             Step::Asked(Need::Lookup(authenticator, url)) => {
-                self.answers.asked(*authenticator, url);
+                self.servers.asked(*authenticator, url);
                 return;
             }
             // The call itself tells all of the others.
@@ -218,6 +262,26 @@ impl Host for ExplainHost {
         };
         story.steps.push(told);
     }
+}
+
+/// A call's URL.
+pub fn call_url(call: &Call) -> String {
+    url_of(
+        call_header(call, ":scheme"),
+        call_header(call, ":authority"),
+        call_header(call, ":path"),
+    )
+}
+
+/// A URL from its parts.
+pub fn url_of(scheme: &str, authority: &str, path: &str) -> String {
+    format!("{scheme}://{authority}{path}")
+}
+
+/// A header of a call; empty where it has none.
+pub fn call_header<'c>(call: &'c Call, name: &str) -> &'c str {
+    let found = call.headers.iter().find(|(other, _)| other == name);
+    found.map(|(_, value)| value.as_str()).unwrap_or_default()
 }
 
 fn what(demand: Demand<'_>) -> What {
