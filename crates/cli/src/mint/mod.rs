@@ -22,8 +22,8 @@ use std::str::FromStr;
 /// Sign a test token.
 ///
 /// With --policy the token is made for one of its jwt authenticators: issuer, audience and
-/// demanded claims are filled in, and the policy's own HS secret signs it. With --key a
-/// private key signs. --claims goes over what is filled in; null takes a claim away.
+/// demanded claims are filled in, and the policy's own key signs it: an HS secret, or the first
+/// key of a token that the gateway signs itself. With --key a private key signs. --claims goes over what is filled in; null takes a claim away.
 #[derive(Debug, Args)]
 pub struct Mint {
     /// The policy whose authenticator the token is for.
