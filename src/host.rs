@@ -2,47 +2,40 @@
 
 use crate::envoy::Verifier;
 use crate::hostcalls;
+use crate::wake::Wake;
 use doorward_core::host::{Call, DispatchError, Host, Level, Shared};
 use doorward_core::jose::HostVerifier;
-use doorward_core::observe::Event;
-use std::cell::{Cell, RefCell};
+use doorward_core::observe::{Event, Gauge};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The proxy, as one root context sees it.
 #[derive(Debug)]
 pub struct ProxyHost {
-    /// The queue whose messages wake this root context. Only calls that were dispatched in
-    /// the root context outlive the request that wanted them, and a message is the way there
-    /// from a request's callback.
-    queue: Option<u32>,
-    /// Whether a message is on its way already.
-    woken: Cell<bool>,
+    /// How this root context and those of other workers are woken.
+    pub wake: Wake,
     counters: RefCell<BTreeMap<Event, u32>>,
+    gauges: RefCell<Vec<(Gauge, u32)>>,
     /// The proxy's own signature check.
     pub verifier: Verifier,
 }
 
 impl ProxyHost {
-    /// Registers a queue of its own, under a name that no other VM has.
-    pub fn new() -> ProxyHost {
+    /// The proxy, with a queue of this root context's own under a name that no other VM has.
+    /// `policy`: see [`Wake::new`].
+    pub fn new(policy: Option<[u8; 8]>) -> ProxyHost {
         let mut name = [0; 16];
         fill_random(&mut name);
         let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
-        ProxyHost {
-            queue: hostcalls::register_queue(&format!("doorward/1/wake/{name}")).ok(),
-            woken: Cell::new(false),
+        let host = ProxyHost {
+            wake: Wake::new(&name, policy),
             counters: RefCell::default(),
+            gauges: RefCell::default(),
             verifier: Verifier::default(),
-        }
-    }
-
-    /// The root context is awake: messages are taken out, and the next wish sends another.
-    pub fn awake(&self) {
-        self.woken.set(false);
-        if let Some(queue) = self.queue {
-            while hostcalls::dequeue(queue).is_ok() {}
-        }
+        };
+        host.wake.announce(host.now());
+        host
     }
 }
 
@@ -94,13 +87,11 @@ impl Host for ProxyHost {
     }
 
     fn wake(&self) {
-        // Without a queue the tick does it, later.
-        if let Some(queue) = self.queue
-            && !self.woken.replace(true)
-            && hostcalls::enqueue(queue, b"1").is_err()
-        {
-            self.woken.set(false);
-        }
+        self.wake.itself();
+    }
+
+    fn wake_others(&self) {
+        self.wake.others(self.now());
     }
 
     fn log(&self, level: Level, line: &str) {
@@ -120,6 +111,18 @@ impl Host for ProxyHost {
             }
         };
         hostcalls::increment(metric);
+    }
+
+    fn gauge(&self, gauge: Gauge, value: u64) {
+        let mut gauges = self.gauges.borrow_mut();
+        if !gauges.iter().any(|(other, _)| *other == gauge)
+            && let Ok(metric) = hostcalls::define_gauge(gauge.name())
+        {
+            gauges.push((gauge, metric));
+        }
+        for (_, metric) in gauges.iter().filter(|(other, _)| *other == gauge) {
+            hostcalls::record(*metric, value);
+        }
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Buffer {
 const REQUEST_STREAM: u32 = 0;
 /// `Counter` of `proxy_define_metric`.
 const COUNTER: u32 = 0;
+/// `Gauge` of `proxy_define_metric`.
+const GAUGE: u32 = 1;
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
@@ -89,6 +91,7 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_set_effective_context(id: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, metric: *mut u32) -> u32;
+    fn proxy_record_metric(metric: u32, value: u64) -> u32;
     fn proxy_increment_metric(metric: u32, offset: i64) -> u32;
     fn proxy_call_foreign_function(
         name: *const u8,
@@ -246,10 +249,24 @@ pub fn set_effective_context(id: u32) -> Result<(), Refused> {
 }
 
 pub fn define_counter(name: &str) -> Result<u32, Refused> {
+    define_metric(COUNTER, name)
+}
+
+pub fn define_gauge(name: &str) -> Result<u32, Refused> {
+    define_metric(GAUGE, name)
+}
+
+fn define_metric(kind: u32, name: &str) -> Result<u32, Refused> {
     let mut metric = 0;
     // SAFETY: pointers and length are of a live string and a live local.
-    checked(unsafe { proxy_define_metric(COUNTER, name.as_ptr(), name.len(), &mut metric) })?;
+    checked(unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &mut metric) })?;
     Ok(metric)
+}
+
+/// Shows a gauge's value.
+pub fn record(metric: u32, value: u64) {
+    // SAFETY: no pointers. A gauge that can't be shown changes no decision.
+    unsafe { proxy_record_metric(metric, value) };
 }
 
 pub fn increment(metric: u32) {

@@ -6,6 +6,7 @@
 //! - `request`: one HTTP request: its head in, a verdict out.
 //! - `bodies`: whether the proxy shows the bodies that are waited for.
 //! - `host`: the core's [`doorward_core::host::Host`] over this proxy.
+//! - `wake`: how root contexts wake themselves and each other.
 //! - `envoy`: what Envoy does for a filter beyond the ABI.
 //! - `hostcalls`: the proxy's functions, each with its status. The SDK's wrappers panic on
 //!   statuses that they don't expect and on header bytes that are no UTF-8, so only
@@ -22,6 +23,7 @@ mod host;
 mod hostcalls;
 mod request;
 mod root;
+mod wake;
 
 proxy_wasm::main! {{
     proxy_wasm::set_root_context(|id| Box::new(root::Root::new(id)));

@@ -6,6 +6,7 @@ use crate::root::Shared;
 use doorward_core::engine::{Decision, Engine};
 use doorward_core::host::Level;
 use doorward_core::http::{Forward, Headers, Reply, Request, Response, Verdict};
+use doorward_core::tokens::Injected;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::cell::Cell;
@@ -16,8 +17,8 @@ use std::rc::Rc;
 pub enum Stage {
     /// No verdict stands yet.
     Waiting,
-    /// It goes on to the upstream.
-    Passed,
+    /// It goes on to the upstream, perhaps with a token that was obtained for it.
+    Passed(Option<Injected>),
     /// It was answered here.
     Answered,
 }
@@ -137,7 +138,7 @@ impl RequestContext {
     /// Until a verdict stands nothing goes on, whatever part of the request comes.
     fn action(&self) -> Action {
         match self.stage.get() {
-            Stage::Passed => Action::Continue,
+            Stage::Passed(_) => Action::Continue,
             Stage::Waiting | Stage::Answered => Action::Pause,
         }
     }
@@ -175,6 +176,24 @@ impl HttpContext for RequestContext {
         self.body_came(self.body_size.get(), true);
         self.action()
     }
+
+    fn on_log(&mut self) {
+        if let Stage::Passed(Some(token)) = self.stage.get()
+            && upstream_refused()
+            && let Some(engine) = self.shared.engine.borrow().as_deref()
+        {
+            engine.reject_token(&token);
+        }
+    }
+}
+
+/// Whether the upstream itself answered 401; a later filter's or the proxy's own word says
+/// nothing about a token.
+fn upstream_refused() -> bool {
+    let is = |name: &str, value: &[u8]| {
+        hostcalls::property(&["response", name]).is_ok_and(|found| found == value)
+    };
+    is("code", &401i64.to_le_bytes()) && is("code_details", b"via_upstream")
 }
 
 /// Decides with the whole body, which the proxy holds.
@@ -200,7 +219,7 @@ fn read_body(engine: &Engine<ProxyHost>, id: u32, size: usize) -> Decision {
 pub fn apply(verdict: &Verdict) -> Stage {
     match verdict {
         Verdict::Forward(forward) => match edit(forward) {
-            Ok(()) => Stage::Passed,
+            Ok(()) => Stage::Passed(forward.injected),
             // Half of the edits could let a forged header through.
             Err(Refused) => {
                 log(
@@ -219,7 +238,7 @@ fn edit(forward: &Forward) -> Result<(), Refused> {
     for name in &forward.remove {
         hostcalls::remove_header(HeaderMap::Request, name)?;
     }
-    for (name, value) in &forward.set {
+    for (name, value) in forward.to_set() {
         hostcalls::set_request_header(name.as_bytes(), value)?;
     }
     Ok(())

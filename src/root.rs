@@ -53,6 +53,13 @@ impl Root {
         self.shared.engine.borrow().clone()
     }
 
+    /// Hears what the queue says.
+    fn listen(&self, engine: &Engine<ProxyHost>) {
+        if engine.gateway().host.wake.heard() {
+            engine.look_again();
+        }
+    }
+
     /// Refuses the requests whose bodies the proxy keeps to itself.
     fn refuse_withheld(&self, engine: &Engine<ProxyHost>) {
         for id in self.shared.bodies.withheld() {
@@ -86,7 +93,7 @@ impl Root {
             return;
         }
         stage.set(apply(verdict));
-        if stage.get() == Stage::Passed && hostcalls::continue_request().is_err() {
+        if matches!(stage.get(), Stage::Passed(_)) && hostcalls::continue_request().is_err() {
             stage.set(refuse_unread(503, "internal"));
         }
     }
@@ -128,7 +135,9 @@ impl RootContext for Root {
         match policy::load(&configuration, &|name| std::env::var(name).ok()) {
             Ok(policy) => {
                 self.refuse_waiting();
-                let engine = Engine::new(ProxyHost::new(), policy);
+                let waits = !policy.exchanges.is_empty() || !policy.remotes.is_empty();
+                let shared = policy.digest.first_chunk().copied().filter(|_| waits);
+                let engine = Engine::new(ProxyHost::new(shared), policy);
                 *self.shared.engine.borrow_mut() = Some(Rc::new(engine));
                 // Calls made now would find clusters that aren't ready: the first tick does.
                 self.set_tick(BUSY_TICK);
@@ -152,7 +161,9 @@ impl RootContext for Root {
         let Some(engine) = self.engine() else {
             return;
         };
-        engine.gateway().host.awake();
+        let host = &engine.gateway().host;
+        host.wake.announce(host.now());
+        self.listen(&engine);
         engine.tick();
         self.refuse_withheld(&engine);
         self.turn(&engine);
@@ -162,7 +173,7 @@ impl RootContext for Root {
         let Some(engine) = self.engine() else {
             return;
         };
-        engine.gateway().host.awake();
+        self.listen(&engine);
         self.turn(&engine);
     }
 
@@ -194,6 +205,15 @@ fn read_answer(headers: usize, body_size: usize) -> Answer {
     let Some(status) = number(":status").and_then(|status| u16::try_from(status).ok()) else {
         return Answer::Failed;
     };
+    let retry_after = number("retry-after");
+    // Envoy answers calls itself where it can't reach the server; what comes from a server has
+    // this header (measured on Envoy 1.40), and what says when to come again is no proxy's.
+    let is_real = retry_after.is_some() || headers.first("x-envoy-upstream-service-time").is_some();
+    match status {
+        503 if !is_real => return Answer::Unreachable,
+        504 if !is_real => return Answer::TimedOut,
+        _ => {}
+    }
     let body = match body_size {
         0 => Ok(Vec::new()),
         _ => hostcalls::buffer(Buffer::CallReplyBody, body_size),
@@ -201,7 +221,7 @@ fn read_answer(headers: usize, body_size: usize) -> Answer {
     match body {
         Ok(body) => Answer::Reply {
             status,
-            retry_after: number("retry-after"),
+            retry_after,
             body,
         },
         Err(_) => Answer::Failed,

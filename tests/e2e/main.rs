@@ -21,6 +21,7 @@ mod differential;
 mod exchange_keys;
 mod exchange_replies;
 mod exchange_variants;
+mod exchange_workers;
 mod forge;
 mod four_surfaces;
 mod gateway;

@@ -58,11 +58,13 @@ fn the_table_is_wide_and_names_its_rows() {
         .filter(|reason| !given(reason))
         .map(|reason| reason.name())
         .collect();
-    // A broken head, a full table, a body that never comes and a filter between two policies need
-    // more than a request.
+    // A broken head, a full table, a body that never comes, a filter between two policies and a
+    // server that gives no answer need more than a request.
     let elsewhere = [
         "body_timeout",
         "body_withheld",
+        "exchange_timeout",
+        "exchange_unreachable",
         "replay_full",
         "replay_unrecorded",
         "header_forbidden",

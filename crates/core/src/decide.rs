@@ -7,6 +7,7 @@
 
 use crate::authenticate::{Identity, Need, Stop, authenticate, mismatch};
 use crate::authorize::Limit;
+use crate::budget::{Place, Waiters};
 use crate::engine::Gateway;
 use crate::expression::Scope;
 use crate::forward::{forward, without_credentials};
@@ -36,6 +37,8 @@ pub struct Context<'d, H> {
     pub request: &'d Request,
     /// Its target.
     pub target: &'d Target,
+    /// The rule that the request meets, by its index.
+    pub rule: usize,
     /// Names and values of the path variables.
     pub variables: &'d [(String, String)],
     /// The time of the decision since the epoch.
@@ -117,6 +120,8 @@ pub struct Plan {
     rule: usize,
     answers: Answers,
     need: Need,
+    /// Its place among those that wait for the same server.
+    place: Option<Place>,
 }
 
 /// Decides a request at once, or says what must be asked first.
@@ -132,6 +137,7 @@ pub fn decide<H: Host + 'static>(
             rule,
             answers,
             need,
+            place: None,
         })),
     }
 }
@@ -151,7 +157,20 @@ impl Plan {
             if plan.answers.has(&plan.need) || plan.answers.asked.len() >= MAX_ANSWERS {
                 return plan.refuse(gateway, Refusal::of(Reason::Internal));
             }
+            if !plan.take_place(&gateway.waiters) {
+                return plan.refuse(gateway, Refusal::for_now(Reason::Overloaded, 1));
+            }
         }
+    }
+
+    /// Takes a place among those that wait for the same server; whether there was one.
+    pub fn take_place(&mut self, waiters: &Waiters) -> bool {
+        self.place = None;
+        let Some(endpoint) = self.need.endpoint() else {
+            return true;
+        };
+        self.place = waiters.enter(endpoint, self.size());
+        self.place.is_some()
     }
 
     /// Whether it is the request's body that must be known first.
@@ -199,7 +218,7 @@ async fn ask<H: Host + 'static>(gateway: &Rc<Gateway<H>>, need: &Need) -> Told {
         Need::Keys(remote) => gateway.fetch_keys(*remote).await,
         Need::FreshKeys(remote, kid) => gateway.refetch_keys(*remote, kid).await,
         Need::Token(exchange, pair) => {
-            return Told::Token(gateway.obtain_token(*exchange, pair).await);
+            return Told::Token(gateway.await_token(*exchange, pair).await);
         }
         Need::Lookup(authenticator, url) => {
             return Told::Lookup(gateway.look_up(*authenticator, url).await);
@@ -248,6 +267,7 @@ fn attempt<H: Host + 'static>(
         gateway,
         request,
         target: &target,
+        rule: index,
         variables: &variables,
         now: gateway.host.now(),
         answers,

@@ -9,6 +9,8 @@ mod bodies;
 
 pub use bodies::MAX_BODY_TIME;
 
+use crate::authenticate::VerifiedTokens;
+use crate::budget::{CallBudget, Endpoint, Waiters};
 use crate::decide::{Plan, decide};
 use crate::host::{Answer, Call, Host};
 use crate::http::{Refusal, Request, Verdict};
@@ -17,7 +19,7 @@ use crate::keys::RemoteSets;
 use crate::lookup::Lookups;
 use crate::policy::{Policy, Rule};
 use crate::reply::Reason;
-use crate::tokens::{Signer, Slots, Tokens};
+use crate::tokens::{Injected, Signer, Slots, Tokens};
 use bodies::Bodies;
 use futures_channel::oneshot;
 use futures_executor::{LocalPool, LocalSpawner};
@@ -35,8 +37,6 @@ const MAX_WAITING: usize = 4096;
 /// How many bytes of heads they may hold: a VM's memory is bounded, and a trap in it hits
 /// everybody.
 const MAX_WAITING_BYTES: usize = 32 * 1024 * 1024;
-/// How many calls may be under way or queued at once, whoever wants them.
-const MAX_FLIGHTS: usize = 1024;
 /// How long a call is waited for at the most once the clock went back under it.
 const RE_ANCHORED: Duration = Duration::from_secs(60);
 /// How long after its own timeout a call that the host never answered counts as lost.
@@ -49,11 +49,13 @@ pub struct Gateway<H> {
     /// The policy.
     pub policy: Policy,
     pub(crate) tokens: Tokens,
+    pub(crate) verified: VerifiedTokens,
     pub(crate) signer: Signer,
     pub(crate) keys: RemoteSets,
     pub(crate) lookups: Lookups,
     calls: RefCell<Calls>,
-    timers: RefCell<Vec<(Duration, oneshot::Sender<()>)>>,
+    timers: RefCell<Vec<Timer>>,
+    pub(crate) waiters: Waiters,
     decided: RefCell<Vec<(u32, Verdict)>>,
     bodies: Bodies,
     waiting: RefCell<BTreeMap<u32, Waiting>>,
@@ -70,11 +72,36 @@ struct Waiting {
     bytes: usize,
 }
 
-#[derive(Default)]
+/// Somebody who sleeps.
+struct Timer {
+    end: Duration,
+    /// Whether another worker's word wakes them, too.
+    listens: bool,
+    sleeper: oneshot::Sender<()>,
+}
+
 struct Calls {
-    queued: VecDeque<(Call, oneshot::Sender<Answer>)>,
+    queued: VecDeque<(Call, Asker)>,
     /// By the host's id, with the time from which a call counts as lost.
-    pending: BTreeMap<u32, (Duration, oneshot::Sender<Answer>)>,
+    pending: BTreeMap<u32, (Duration, Asker)>,
+    budget: CallBudget,
+}
+
+/// Who waits for a call's answer.
+struct Asker {
+    sender: oneshot::Sender<Answer>,
+    /// On whose account it counts; none for calls that callers can't multiply.
+    endpoint: Option<Endpoint>,
+}
+
+impl Calls {
+    fn answer(&mut self, asker: Asker, answer: Answer) {
+        if let Some(endpoint) = asker.endpoint {
+            self.budget.leave(endpoint);
+        }
+        // Whoever asked may be gone; the answer is then nobody's.
+        let _ = asker.sender.send(answer);
+    }
 }
 
 /// A gateway and what runs its tasks.
@@ -107,6 +134,8 @@ impl<H: Host + 'static> Engine<H> {
         for limit in policy.rules.iter().filter_map(|rule| rule.limit.as_ref()) {
             limit.create(&policy.digest, &host);
         }
+        let lookups = policy.authenticators.iter().filter(|one| one.looks_up());
+        let servers = policy.exchanges.len() + lookups.count();
         if policy.rules.iter().any(Rule::takes_assertions) {
             replay::create(&host);
         }
@@ -114,9 +143,15 @@ impl<H: Host + 'static> Engine<H> {
             keys: RemoteSets::new(policy.remotes.len()),
             lookups: Lookups::default(),
             tokens: Tokens::default(),
+            verified: VerifiedTokens::default(),
             signer: Signer::new(&host),
-            calls: RefCell::default(),
+            calls: RefCell::new(Calls {
+                queued: VecDeque::new(),
+                pending: BTreeMap::new(),
+                budget: CallBudget::new(servers),
+            }),
             timers: RefCell::default(),
+            waiters: Waiters::default(),
             decided: RefCell::default(),
             bodies: Bodies::default(),
             waiting: RefCell::default(),
@@ -161,30 +196,34 @@ impl<H: Host + 'static> Engine<H> {
 
     /// The answer to a call that was dispatched under this id.
     pub fn answer(&self, call: u32, answer: Answer) {
-        let pending = self.gateway.calls.borrow_mut().pending.remove(&call);
-        if let Some((_, sender)) = pending {
-            // Whoever asked may be gone; the answer is then nobody's.
-            let _ = sender.send(answer);
+        let mut calls = self.gateway.calls.borrow_mut();
+        if let Some((_, asker)) = calls.pending.remove(&call) {
+            calls.answer(asker, answer);
         }
     }
 
-    /// Time passes: key sets are refreshed, sleepers wake, lost calls fail. The host calls
+    /// Another worker says that the board has news: whoever waits for that looks again. It is
+    /// a hint only; the board says what is true.
+    pub fn look_again(&self) {
+        self.gateway.awaken(|timer| timer.listens);
+    }
+
+    /// An upstream answered 401 to a request that carried this token.
+    pub fn reject_token(&self, token: &Injected) {
+        self.gateway.reject_token(token);
+    }
+
+    /// Time passes: key sets and tokens are refreshed, sleepers wake, lost calls fail. The host calls
     /// this at least once a second, and every 50 ms while [`Engine::is_busy`].
     pub fn tick(&self) {
         let gateway = &self.gateway;
         gateway.refresh_keys();
+        gateway.refresh_tokens();
         let now = gateway.host.now();
         gateway.refuse_late_bodies(now);
         // A clock that goes back would leave sleepers asleep for as long.
         let went_back = gateway.last_tick.replace(now) > now;
-        let due: Vec<_> = gateway
-            .timers
-            .borrow_mut()
-            .extract_if(.., |(end, _)| *end <= now || went_back)
-            .collect();
-        for (_, sleeper) in due {
-            let _ = sleeper.send(());
-        }
+        gateway.awaken(|timer| timer.end <= now || went_back);
         let lost: Vec<u32> = {
             let mut calls = gateway.calls.borrow_mut();
             if went_back {
@@ -226,7 +265,7 @@ impl<H: Host + 'static> Engine<H> {
         let gateway = &self.gateway;
         let mut failed = false;
         loop {
-            let Some((call, sender)) = gateway.calls.borrow_mut().queued.pop_front() else {
+            let Some((call, asker)) = gateway.calls.borrow_mut().queued.pop_front() else {
                 return failed;
             };
             match gateway.host.dispatch(&call) {
@@ -234,10 +273,10 @@ impl<H: Host + 'static> Engine<H> {
                     let now = gateway.host.now();
                     let lost = now.saturating_add(call.timeout).saturating_add(LOST);
                     let mut calls = gateway.calls.borrow_mut();
-                    calls.pending.insert(id, (lost, sender));
+                    calls.pending.insert(id, (lost, asker));
                 }
                 Err(_) => {
-                    let _ = sender.send(Answer::NotSent);
+                    gateway.calls.borrow_mut().answer(asker, Answer::NotSent);
                     failed = true;
                 }
             }
@@ -247,28 +286,58 @@ impl<H: Host + 'static> Engine<H> {
 
 impl<H: Host + 'static> Gateway<H> {
     /// Makes a call and waits for its answer, unless too many are under way.
-    pub(crate) async fn call(&self, call: Call) -> Answer {
-        if self.is_overloaded() {
+    pub(crate) async fn call(&self, endpoint: Endpoint, call: Call) -> Answer {
+        if !self.calls.borrow_mut().budget.enter(endpoint) {
             return Answer::NotSent;
         }
-        self.call_always(call).await
+        self.queue(call, Some(endpoint)).await
     }
 
     /// Makes a call that callers can't multiply, and waits for its answer.
     pub(crate) async fn call_always(&self, call: Call) -> Answer {
+        self.queue(call, None).await
+    }
+
+    async fn queue(&self, call: Call, endpoint: Option<Endpoint>) -> Answer {
         let (sender, receiver) = oneshot::channel();
-        self.calls.borrow_mut().queued.push_back((call, sender));
+        let asker = Asker { sender, endpoint };
+        self.calls.borrow_mut().queued.push_back((call, asker));
         self.host.wake();
         receiver.await.unwrap_or(Answer::Failed)
     }
 
     /// Waits for some time, in steps of the host's tick.
     pub(crate) async fn sleep(&self, time: Duration) {
-        let (sender, receiver) = oneshot::channel();
+        self.rest(time, false).await;
+    }
+
+    /// Waits for some time, or until another worker says that the board has news.
+    pub(crate) async fn wait_for_others(&self, time: Duration) {
+        self.rest(time, true).await;
+    }
+
+    async fn rest(&self, time: Duration, listens: bool) {
+        let (sleeper, receiver) = oneshot::channel();
         let end = self.host.now().saturating_add(time);
-        self.timers.borrow_mut().push((end, sender));
+        self.timers.borrow_mut().push(Timer {
+            end,
+            listens,
+            sleeper,
+        });
         // Dropped with the gateway: nobody is left to go on.
         let _ = receiver.await;
+    }
+
+    /// Wakes sleepers.
+    fn awaken(&self, whom: impl Fn(&Timer) -> bool) {
+        let awake: Vec<_> = self
+            .timers
+            .borrow_mut()
+            .extract_if(.., |timer| whom(timer))
+            .collect();
+        for timer in awake {
+            let _ = timer.sleeper.send(());
+        }
     }
 
     /// Runs a task beside the requests.
@@ -278,16 +347,11 @@ impl<H: Host + 'static> Gateway<H> {
         self.host.wake();
     }
 
-    /// Whether another call would be one too many.
-    fn is_overloaded(&self) -> bool {
-        let calls = self.calls.borrow();
-        calls.queued.len() + calls.pending.len() >= MAX_FLIGHTS
-    }
-
-    fn resume_later(self: &Rc<Self>, id: u32, plan: Box<Plan>) -> Decision {
+    fn resume_later(self: &Rc<Self>, id: u32, mut plan: Box<Plan>) -> Decision {
         let bytes = plan.size();
         let held = self.waiting_bytes.get().saturating_add(bytes);
-        if self.waiting.borrow().len() >= MAX_WAITING || held > MAX_WAITING_BYTES {
+        let full = self.waiting.borrow().len() >= MAX_WAITING || held > MAX_WAITING_BYTES;
+        if full || !plan.take_place(&self.waiters) {
             return Decision::Now(plan.refuse(self, Refusal::for_now(Reason::Overloaded, 1)));
         }
         let gateway = self.clone();

@@ -1,12 +1,12 @@
 //! The head that the upstream gets: without what a caller must not say, with what the gateway
 //! says of the caller.
 
-use crate::authenticate::{Identity, Stop, exchanged, with_body};
+use crate::authenticate::{Identity, MadeHeaders, Stop, exchanged, with_body};
 use crate::decide::Context;
 use crate::engine::Gateway;
 use crate::expression::Scope;
 use crate::host::Host;
-use crate::http::{Forward, Refusal, Request};
+use crate::http::{Forward, ReadyHeaders, Refusal, Request};
 use crate::policy::{Authenticate, Authorization, HeaderValue, Rule};
 use crate::reply::Reason;
 use crate::route::Target;
@@ -27,13 +27,14 @@ pub fn forward<H: Host + 'static>(
         Authorization::Keep => identity.exchanged.clone(),
         Authorization::Remove | Authorization::Sign(_) => None,
     };
+    forward.injected = bearer.as_ref().map(|held| held.tag());
     let signed = match rule.upstream.authorization {
         Authorization::Sign(index) => Some(signed_token(context, index, identity, scope)?),
         _ => None,
     };
     match signed
         .as_deref()
-        .or(bearer.as_ref().map(|held| &*held.token))
+        .or(bearer.as_ref().map(|held| held.token.as_str()))
     {
         Some(token) => {
             let value = format!("Bearer {token}").into_bytes();
@@ -52,18 +53,39 @@ pub fn forward<H: Host + 'static>(
         .identity
         .iter()
         .filter(|_| rule.authenticate != Authenticate::Public);
-    add_headers(
-        identity,
-        scope,
-        identity_headers.chain(&rule.upstream.headers),
-        &mut forward,
-    )?;
+    let headers = identity_headers.chain(&rule.upstream.headers);
+    match identity
+        .made
+        .as_ref()
+        .filter(|_| rule.headers_tell_identity_alone)
+    {
+        Some(made) => forward.ready = Some(ready_headers(context, made, identity, scope, headers)?),
+        None => forward.set.extend(headers_of(identity, scope, headers)?),
+    }
     // What is set replaces every header of its name, so it needs no removing.
-    let Forward { remove, set } = &mut forward;
-    remove.retain(|name| !set.iter().any(|(other, _)| name == other.as_bytes()));
+    let mut remove = std::mem::take(&mut forward.remove);
+    remove.retain(|name| !forward.to_set().any(|(other, _)| name == other.as_bytes()));
     remove.sort_unstable();
     remove.dedup();
+    forward.remove = remove;
     Ok(forward)
+}
+
+/// Headers as they were made for an earlier request of the same caller, else as they are made
+/// now.
+fn ready_headers<'r, H>(
+    context: &Context<'_, H>,
+    made: &MadeHeaders,
+    identity: &Identity,
+    scope: &Scope,
+    headers: impl Iterator<Item = &'r (String, HeaderValue)>,
+) -> Result<ReadyHeaders, Refusal> {
+    if let Some(ready) = made.get(context.rule) {
+        return Ok(ready);
+    }
+    let ready = headers_of(identity, scope, headers)?.into();
+    made.put(context.rule, &ready);
+    Ok(ready)
 }
 
 /// A head without the credentials that this policy reads.
@@ -112,12 +134,13 @@ fn set_path(forward: &mut Forward, path: &str, query: Option<&[u8]>) {
     forward.set.push((":path".to_owned(), target));
 }
 
-fn add_headers<'r>(
+/// Headers that tell of the caller; of several with one name the last holds.
+fn headers_of<'r>(
     identity: &Identity,
     scope: &Scope,
     headers: impl Iterator<Item = &'r (String, HeaderValue)>,
-    forward: &mut Forward,
-) -> Result<(), Refusal> {
+) -> Result<Vec<(String, Vec<u8>)>, Refusal> {
+    let mut made = Vec::<(String, Vec<u8>)>::new();
     for (name, value) in headers {
         let text = match value {
             HeaderValue::ClientId => identity.client.as_ref().map(|client| client.id.to_string()),
@@ -140,10 +163,10 @@ fn add_headers<'r>(
         if text.trim() != text {
             continue;
         }
-        forward.set.retain(|(other, _)| other != name);
-        forward.set.push((name.clone(), text.into_bytes()));
+        made.retain(|(other, _)| other != name);
+        made.push((name.clone(), text.into_bytes()));
     }
-    Ok(())
+    Ok(made)
 }
 
 /// The gateway's own token for the upstream. That there is none is no fault of the caller's.

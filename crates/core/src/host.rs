@@ -1,7 +1,7 @@
 //! What the core needs from whatever runs it: a proxy, a test, the command line.
 
 use crate::jose::HostVerifier;
-use crate::observe::{Event, Step};
+use crate::observe::{Event, Gauge, Step};
 use std::time::Duration;
 
 /// The outside world. Every method returns at once; answers to [`Host::dispatch`] come
@@ -28,11 +28,26 @@ pub trait Host: HostVerifier {
     /// Asks for a call of [`crate::engine::Engine::turn`] as soon as may be.
     fn wake(&self);
 
+    /// Tells the other workers that the board has news. Each is then to call
+    /// [`crate::engine::Engine::look_again`]; who isn't told looks again every 50 ms. Default:
+    /// nobody can be told.
+    fn wake_others(&self) {}
+
+    /// Whether a verdict may be carried out on another request than the one in whose callback
+    /// the host is. Where not (Kong's engine crashes), each request makes its own calls, once
+    /// each, and waits for nothing else. Default: yes.
+    fn resumes_others(&self) -> bool {
+        true
+    }
+
     /// Writes a line to the operator's log.
     fn log(&self, level: Level, line: &str);
 
     /// Counts an event.
     fn count(&self, event: Event);
+
+    /// Shows a size as it is now. Default: nobody looks.
+    fn gauge(&self, _: Gauge, _: u64) {}
 
     /// Follows a decision. Default: nobody does.
     fn trace(&self, _: Step<'_>) {}
@@ -101,6 +116,10 @@ pub enum Answer {
     },
     /// None came, or it was cut short.
     Failed,
+    /// None came: the proxy itself says that it could not reach the server.
+    Unreachable,
+    /// None came in time, as the proxy itself says.
+    TimedOut,
     /// It was never sent: too many calls are under way here, or the proxy refused it. That
     /// says nothing about the other side.
     NotSent,
@@ -112,6 +131,8 @@ impl std::fmt::Debug for Answer {
         match self {
             Answer::Reply { status, .. } => write!(f, "Reply({status})"),
             Answer::Failed => f.write_str("Failed"),
+            Answer::Unreachable => f.write_str("Unreachable"),
+            Answer::TimedOut => f.write_str("TimedOut"),
             Answer::NotSent => f.write_str("NotSent"),
         }
     }

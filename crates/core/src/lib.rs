@@ -7,6 +7,7 @@
 
 pub mod authenticate;
 pub mod authorize;
+pub mod budget;
 pub mod credentials;
 pub mod decide;
 pub mod engine;

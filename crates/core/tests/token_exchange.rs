@@ -208,6 +208,8 @@ fn replies_of_every_kind_have_their_verdict() {
         (reply_after(503, 30), "503 exchange_unavailable after 30"),
         (reply_after(503, 0), "503 exchange_unavailable after 1"),
         (Answer::Failed, down),
+        (Answer::Unreachable, "503 exchange_unreachable after 1"),
+        (Answer::TimedOut, "503 exchange_timeout after 1"),
     ] {
         let proxy = Proxy::new(1, POLICY);
         let ticket = proxy.ask(0, by("a"));
@@ -331,7 +333,7 @@ fn more_waiting_requests_than_the_bound_are_refused() {
         "    authenticate: pair\n    errors: {status: {overloaded: 529}}\n",
     );
     let proxy = Proxy::new(1, &policy);
-    let waiting: Vec<_> = (0..4096).map(|_| proxy.ask(0, by("a"))).collect();
+    let waiting: Vec<_> = (0..2048).map(|_| proxy.ask(0, by("a"))).collect();
     let over = proxy.ask(0, by("a"));
     assert_eq!(proxy.said(over), "529 overloaded after 1");
     proxy.reply(200, &token("one", 3600));

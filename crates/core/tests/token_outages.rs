@@ -27,6 +27,8 @@ fn resilient() -> String {
 fn an_outage_is_tried_again_and_a_word_about_the_request_is_not() {
     for (answer, calls) in [
         (Answer::Failed, 2),
+        (Answer::Unreachable, 2),
+        (Answer::TimedOut, 2),
         (reply(500, ""), 2),
         (reply(504, ""), 2),
         (reply_after(503, 9), 1),
@@ -59,7 +61,7 @@ fn an_outage_is_tried_again_and_a_word_about_the_request_is_not() {
 #[test]
 fn the_breaker_opens_for_outages_and_closes_after_one_good_call() {
     let proxy = Proxy::new(1, &resilient());
-    for id in ["a", "b", "c"] {
+    for id in ["a", "b", "c", "d", "e"] {
         proxy.ask(0, by(id));
         for _ in 0..3 {
             for call in proxy.calls() {
@@ -68,24 +70,36 @@ fn the_breaker_opens_for_outages_and_closes_after_one_good_call() {
             proxy.pass(seconds(1) / 5);
         }
     }
-    // The third pair's second attempt met the open breaker.
-    assert_eq!(proxy.made(), 5);
-    let told = proxy.said(proxy.ask(0, by("d")));
+    // Two tries each.
+    assert_eq!(proxy.made(), 10);
+    let told = proxy.said(proxy.ask(0, by("f")));
     assert!(
         told.starts_with("503 exchange_unavailable after "),
         "{told}"
     );
-    assert_eq!(proxy.made(), 5);
+    assert_eq!(proxy.made(), 10);
     proxy.jump(seconds(10));
-    let probe = proxy.ask(0, by("e"));
-    let beside = proxy.ask(0, by("f"));
-    assert_eq!(proxy.made(), 6);
+    let probe = proxy.ask(0, by("g"));
+    let beside = proxy.ask(0, by("h"));
+    assert_eq!(proxy.made(), 11);
     assert!(proxy.said(beside).starts_with("503"));
     proxy.reply(200, &token("one", 60));
     assert_eq!(proxy.said(probe), "ok");
-    let ticket = proxy.ask(0, by("g"));
+    let ticket = proxy.ask(0, by("i"));
     proxy.reply(200, &token("one", 60));
     assert_eq!(proxy.said(ticket), "ok");
+}
+
+#[test]
+fn an_endpoint_that_fails_now_and_then_is_not_left_alone() {
+    let proxy = Proxy::new(1, &resilient());
+    for number in 0..30 {
+        let ticket = proxy.ask(0, by(&format!("client-{number}")));
+        proxy.reply(500, "");
+        proxy.pass(seconds(1) / 5);
+        proxy.reply(200, &token("one", 60));
+        assert_eq!(proxy.said(ticket), "ok");
+    }
 }
 
 #[test]

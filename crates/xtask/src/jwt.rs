@@ -35,6 +35,15 @@ impl Key {
         }
     }
 
+    /// Its RS256 private key in PEM, for libraries other than this one.
+    #[must_use]
+    pub fn rs256_pem(self) -> &'static str {
+        match self {
+            Self::A => include_str!("../testdata/rs256-a.pem"),
+            Self::B => include_str!("../testdata/rs256-b.pem"),
+        }
+    }
+
     fn signer(self, algorithm: Algorithm) -> Result<EncodingKey> {
         Ok(match (self, algorithm) {
             (Self::A, Algorithm::ES256) => {

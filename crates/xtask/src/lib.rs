@@ -1,7 +1,7 @@
 //! Doorward's chores, and the harness its end-to-end tests stand on.
 //!
-//! Chores: [`module`] builds the filter, [`envoy::binary`] fetches Envoy, [`demo`] shows both at work,
-//! [`soak`] leaves them at it for long.
+//! Chores: [`module`] builds the filter, [`envoy::binary`] fetches Envoy, [`demo`] shows both at
+//! work, [`bench`] tells what it costs, [`soak`] leaves them at it for long.
 //!
 //! Harness: an [`envoy::Envoy`] between a [`client::Client`] and an [`upstream::Echo`], beside it a real OAuth server
 //! ([`idp::OidcProvider`]) or one that misbehaves on command ([`token_endpoint::Scripted`]), a database of clients
@@ -11,6 +11,7 @@
 //! process. None of it may be called from async code.
 
 pub mod authlib;
+pub mod bench;
 pub mod client;
 pub mod demo;
 pub mod envoy;

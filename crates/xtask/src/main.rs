@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use xtask::bench::{self, Extent};
 use xtask::demo::scenarios::{self, Scenario};
 use xtask::registry::{self, Registry};
 use xtask::soak::Soak;
@@ -34,6 +35,20 @@ enum Chore {
         /// Leave everything running, and print curl lines to try
         #[arg(long)]
         keep: bool,
+    },
+    /// Measure what authentication costs beside Envoy's own filters, and write docs/performance.md
+    Bench {
+        /// Only these listeners; all where none is named
+        listeners: Vec<String>,
+        /// The full measurement that docs/performance.md is written from (15 minutes); else a quick look
+        #[arg(long)]
+        full: bool,
+        /// Only the module's parts by themselves, without a proxy
+        #[arg(long, conflicts_with = "full")]
+        micro: bool,
+        /// Load one gateway for so many minutes, such as 10m, and plot its memory and latency
+        #[arg(long, value_parser = minutes, conflicts_with_all = ["full", "micro", "listeners"])]
+        soak: Option<Duration>,
     },
     /// Serve the demo's database of clients, until Ctrl-C
     Registry {
@@ -65,6 +80,17 @@ fn main() -> Result<ExitCode> {
                 return Ok(ExitCode::FAILURE);
             }
         }
+        Chore::Bench {
+            listeners,
+            full,
+            micro,
+            soak,
+        } => match soak {
+            Some(lasting) => bench::run_soak(lasting)?,
+            None if micro => bench::run_micro()?,
+            None if full => bench::run(Extent::FULL, &listeners)?,
+            None => bench::run(Extent::QUICK, &listeners)?,
+        },
         Chore::Registry { listen } => {
             let registry = Registry::start_at(listen, &scenarios::registry_rows())?;
             println!("http://{}{}", registry.address(), registry::PATH);
@@ -84,6 +110,12 @@ fn main() -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `10m` or `10`.
+fn minutes(text: &str) -> Result<Duration, std::num::ParseIntError> {
+    let number: u32 = text.strip_suffix('m').unwrap_or(text).parse()?;
+    Ok(Duration::from_secs(60) * number)
 }
 
 /// `cargo demo -- --keep` arrives as `demo -- --keep`, where `--keep` would be no option.

@@ -116,6 +116,11 @@ impl Server {
         Ok(self.0.try_wait()?)
     }
 
+    /// Its end of a piped standard input, once.
+    pub fn stdin(&mut self) -> Option<std::process::ChildStdin> {
+        self.0.stdin.take()
+    }
+
     /// Its end of a piped standard output, once.
     pub fn stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.0.stdout.take()

@@ -114,7 +114,7 @@ fn another_token<H: Host + 'static>(
     if context.answers.token(own.exchange, pair).is_some() {
         gateway.dislike_tokens(own.exchange, pair, index);
     } else if !gateway.dislikes_tokens(own.exchange, pair, index) {
-        gateway.discard_token(own.exchange, pair, &held.token);
+        gateway.discard_token(&held.tag());
         return Stop::Need(Need::Token(own.exchange, pair.clone()));
     }
     refusal.into()
@@ -136,10 +136,19 @@ fn looked_up<H: Host + 'static>(
         .url
         .evaluate_text(&scope)
         .map_err(|_| unavailable())?;
-    let known = context.answers.lookup(index, &url);
-    let metadata = match known.or_else(|| context.gateway.known_lookup(index, &url)) {
+    let told = context.answers.lookup(index, &url);
+    // The database just said no: the client's token is let go. Not whenever it is remembered,
+    // or each of such a client's requests would be another call of the token endpoint.
+    let gone = identity.exchanged.as_ref().filter(|_| told.is_some());
+    let refuse = |reason| {
+        if let Some(held) = gone {
+            context.gateway.discard_token(&held.tag());
+        }
+        Err(Refusal::of(reason).into())
+    };
+    let metadata = match told.or_else(|| context.gateway.known_lookup(index, &url)) {
         Some(Outcome::Found(metadata)) => metadata,
-        Some(Outcome::Unknown) => return Err(Refusal::of(Reason::LookupUnknown).into()),
+        Some(Outcome::Unknown) => return refuse(Reason::LookupUnknown),
         Some(Outcome::Unavailable) => return Err(unavailable()),
         None => return Err(Stop::Need(Need::Lookup(index, url.to_string()))),
     };
@@ -152,7 +161,7 @@ fn looked_up<H: Host + 'static>(
         let host = &context.gateway.host;
         host.trace(Step::Judged(Demand::LookupCondition, holds));
         if !holds {
-            return Err(Refusal::of(Reason::LookupDenied).into());
+            return refuse(Reason::LookupDenied);
         }
     }
     Ok(metadata)
@@ -242,6 +251,8 @@ fn refusal<H: Host + 'static>(failed: &Failed, context: &Context<'_, H>) -> Refu
         Failure::Limited => wait(Reason::ExchangeLimited),
         Failure::Unavailable => wait(Reason::ExchangeUnavailable),
         Failure::Unusable => wait(Reason::ExchangeReply),
+        Failure::Unreachable => wait(Reason::ExchangeUnreachable),
+        Failure::TimedOut => wait(Reason::ExchangeTimeout),
     }
 }
 
@@ -263,7 +274,7 @@ fn verified<'d, H: Host + 'static>(
     if let Some(claims) = known {
         return Ok((jwt, claims));
     }
-    let claims = jwt.verified_claims(context, authenticator, &held.token)?;
+    let (claims, _) = jwt.verified_claims(context, authenticator, &held.token)?;
     if let Some(generations) = jwt.generations(context) {
         held.remember(Verified {
             authenticator: verify,

@@ -1,6 +1,6 @@
 //! Keys of the clients' own: a token is proven by the keys of the client that it names.
 
-use super::{Identity, TokenClaims, jwt};
+use super::{Identity, Proof, TokenClaims, jwt};
 use crate::credentials::{Client, ClientIndex, Clients};
 use crate::decide::Context;
 use crate::expression::{Expression, Scope, Variable};
@@ -53,13 +53,13 @@ impl ClientKeys {
         })
     }
 
-    /// Whether a live key of the client that the token names proves it. That there is none, or no
+    /// The live key of the client that the token names which proves it. That there is none, or no
     /// such client, looks like a bad signature.
     pub(super) fn prove<H: Host + 'static>(
         &self,
         context: &Context<'_, H>,
         compact: &Compact<'_>,
-    ) -> Result<(), TokenError> {
+    ) -> Result<Proof, TokenError> {
         let host = &context.gateway.host;
         let clients = &context.gateway.policy.clients;
         let claims = match compact.claims() {
@@ -74,8 +74,10 @@ impl ClientKeys {
         });
         let keys = client.map_or_else(Vec::new, |client| keys_of(client, compact, context));
         if !keys.is_empty() {
-            let proven = keys.iter().any(|key| verify(compact, key, host));
-            return proven.then_some(()).ok_or(TokenError::Signature);
+            let proven = keys.iter().find(|key| verify(compact, key, host));
+            return proven
+                .map(|key| Proof::by(key, None))
+                .ok_or(TokenError::Signature);
         }
         if let Some(decoy) = self.decoys.of(compact.algorithm(), clients) {
             let _ = std::hint::black_box(verify(compact, decoy, host));

@@ -27,7 +27,7 @@ fn one<H: Host + 'static>(context: &Context<'_, H>, index: usize) -> Result<Iden
         return Err(Refusal::of(Reason::Internal).into());
     };
     let outcome = match authenticator {
-        Authenticator::Jwt(own) => jwt::authenticate(context, authenticator, own),
+        Authenticator::Jwt(own) => jwt::authenticate(context, index, authenticator, own),
         Authenticator::ApiKey(own) => api_key::authenticate(context, authenticator, own),
         Authenticator::ClientCredentials(own) => {
             client_credentials::authenticate(context, index, authenticator, own)
@@ -154,6 +154,8 @@ fn all<H: Host + 'static>(
     Ok(Identity {
         tenant,
         authorization_verified,
+        // What was made of one member's word alone may not be what all of them say.
+        made: None,
         ..identity
     })
 }

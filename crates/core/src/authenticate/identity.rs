@@ -3,7 +3,9 @@
 use super::TokenClaims;
 use crate::credentials::Client;
 use crate::expression::{Scope, Value, Variable, VariableSet};
+use crate::http::ReadyHeaders;
 use crate::tokens::Held;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Who calls.
@@ -23,8 +25,42 @@ pub struct Identity {
     pub is_token: bool,
     /// The token that the caller's pair was exchanged for.
     pub exchanged: Option<Rc<Held>>,
+    /// Where headers that are made of nothing but this identity are kept for its next
+    /// request; `None` where the next one may be somebody else's.
+    pub made: Option<Rc<MadeHeaders>>,
     /// Whether the JWT that stands in `Authorization` was verified.
     pub authorization_verified: bool,
+}
+
+/// The headers that were made of an identity, by the rule's index.
+#[derive(Default)]
+pub struct MadeHeaders(RefCell<Vec<(usize, ReadyHeaders)>>);
+
+/// How many rules' headers are kept for one identity: few callers use more of them.
+const MAX_MADE: usize = 8;
+
+impl MadeHeaders {
+    /// Those of a rule.
+    pub fn get(&self, rule: usize) -> Option<ReadyHeaders> {
+        let made = self.0.borrow();
+        let found = made.iter().find(|(other, _)| *other == rule);
+        found.map(|(_, headers)| headers.clone())
+    }
+
+    /// Keeps those of a rule, if there is room.
+    pub fn put(&self, rule: usize, headers: &ReadyHeaders) {
+        let mut made = self.0.borrow_mut();
+        if made.len() < MAX_MADE {
+            made.push((rule, headers.clone()));
+        }
+    }
+}
+
+/// They say who calls, and a policy may make them of anything.
+impl std::fmt::Debug for MadeHeaders {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MadeHeaders({})", self.0.borrow().len())
+    }
 }
 
 /// What is known of a client.

@@ -1,10 +1,12 @@
 //! JSON Web Tokens: which keys may prove one, and what it says about its bearer.
 
-use super::{Authenticator, ClientFacts, ClientKeys, Identity, Need, Stop, TokenClaims};
+use super::{
+    Authenticator, ClientFacts, ClientKeys, Identity, Need, Proof, Stop, TokenClaims, VerifiedToken,
+};
 use crate::authorize::is_scope_token;
 use crate::credentials::{ExtractError, Source, extract};
 use crate::decide::Context;
-use crate::expression::{EvaluationError, Expression, Scope};
+use crate::expression::{EvaluationError, Expression, Scope, Variable, VariableSet};
 use crate::host::Host;
 use crate::http::Refusal;
 use crate::jose::{Algorithm, ClaimRules, Claims, Compact, KeySet, TokenError, verify};
@@ -42,6 +44,7 @@ pub struct JwtAuthenticator {
 
 pub(super) fn authenticate<H: Host + 'static>(
     context: &Context<'_, H>,
+    index: usize,
     authenticator: &Authenticator,
     own: &JwtAuthenticator,
 ) -> Result<Identity, Stop> {
@@ -53,8 +56,31 @@ pub(super) fn authenticate<H: Host + 'static>(
         Err(ExtractError::Duplicated) => return Err(refuse(Reason::CredentialsDuplicated)),
         Err(ExtractError::Malformed) => return Err(refuse(Reason::TokenMalformed)),
     };
-    let claims = own.verified_claims(context, authenticator, &token)?;
-    let identity = own.identify(context, claims).map_err(refuse)?;
+    let verified = &context.gateway.verified;
+    let known = verified.get(index, token.as_bytes());
+    let known = known.filter(|known| own.still_holds(context, known));
+    let identity = match known.as_deref() {
+        Some(VerifiedToken {
+            identity: Some(identity),
+            ..
+        }) => identity.clone(),
+        Some(VerifiedToken { claims, .. }) => {
+            own.identify(context, claims.clone()).map_err(refuse)?
+        }
+        None => {
+            let (claims, proof) = own.verified_claims(context, authenticator, &token)?;
+            let mut identity = own.identify(context, claims.clone()).map_err(refuse)?;
+            let fixed = depend_on_claims_alone(own.identifying());
+            if fixed {
+                identity.made = Some(Rc::default());
+            }
+            if depend_on_claims_alone(own.choosing_keys()) {
+                let identity = fixed.then_some(&identity);
+                verified.put(index, token.as_bytes(), proof, &claims, identity);
+            }
+            identity
+        }
+    };
     Ok(Identity {
         authorization_verified: own.reads_authorization(context),
         ..identity
@@ -62,13 +88,13 @@ pub(super) fn authenticate<H: Host + 'static>(
 }
 
 impl JwtAuthenticator {
-    /// The claims of a token that satisfies this authenticator.
+    /// The claims of a token that satisfies this authenticator, and what proved it.
     pub(super) fn verified_claims<H: Host + 'static>(
         &self,
         context: &Context<'_, H>,
         authenticator: &Authenticator,
         token: &str,
-    ) -> Result<Rc<TokenClaims>, Stop> {
+    ) -> Result<(Rc<TokenClaims>, Proof), Stop> {
         let refuse = |error| Stop::from(authenticator.refuse(reason(error)));
         let compact = Compact::parse(token.as_bytes(), self.max_length).map_err(refuse)?;
         let host = &context.gateway.host;
@@ -79,13 +105,40 @@ impl JwtAuthenticator {
         if !self.algorithms.contains(&compact.algorithm()) {
             return Err(refuse(TokenError::Algorithm));
         }
-        self.prove(context, authenticator, &compact)?;
+        let proof = self.prove(context, authenticator, &compact)?;
         host.trace(Step::SignatureProven);
         let claims = compact.claims().map_err(refuse)?;
         self.rules
             .check(compact.typ(), &claims, context.now)
             .map_err(refuse)?;
-        Ok(Rc::new(TokenClaims::new(claims)))
+        Ok((Rc::new(TokenClaims::new(claims)), proof))
+    }
+
+    /// Whether what was verified earlier would be verified now.
+    fn still_holds<H: Host + 'static>(
+        &self,
+        context: &Context<'_, H>,
+        known: &VerifiedToken,
+    ) -> bool {
+        let proof = &known.proof;
+        let keys_stand = proof.remote.is_none_or(|(remote, generation)| {
+            let state = context.gateway.keys_at(remote, context.now);
+            state.set.is_some() && state.generation == generation
+        });
+        keys_stand
+            && proof.is_live(context.now)
+            && self.rules.check_times(&known.claims, context.now).is_ok()
+    }
+
+    /// The expressions that tell whom a token belongs to.
+    fn identifying(&self) -> impl Iterator<Item = &Expression> {
+        let own = [&self.client, &self.scopes, &self.tenant];
+        own.into_iter().flatten().chain(self.choosing_keys())
+    }
+
+    /// The expression that chooses a token's keys, where one does.
+    fn choosing_keys(&self) -> impl Iterator<Item = &Expression> {
+        self.client_keys.iter().map(|own| &own.client)
     }
 
     /// Finds a key that proves the signature: among the policy's own first, then among the
@@ -95,30 +148,36 @@ impl JwtAuthenticator {
         context: &Context<'_, H>,
         authenticator: &Authenticator,
         compact: &Compact<'_>,
-    ) -> Result<(), Stop> {
+    ) -> Result<Proof, Stop> {
         if let Some(own) = &self.client_keys {
             let proven = own.prove(context, compact);
             return proven.map_err(|error| authenticator.refuse(reason(error)).into());
         }
         let gateway = context.gateway;
         let (mut tried, mut named) = (false, false);
-        let mut proves = |keys: &KeySet| {
-            keys.candidates(compact.kid(), compact.algorithm(), context.now)
-                .any(|key| {
+        let mut prover = |keys: &KeySet, remote| {
+            let mut candidates = keys.candidates(compact.kid(), compact.algorithm(), context.now);
+            candidates
+                .find(|key| {
                     tried = true;
                     // A key without an id fits every token: it doesn't make a `kid` known.
                     named |= compact.kid().is_none() || key.kid() == compact.kid();
                     verify(compact, key, &gateway.host)
                 })
+                .map(|key| Proof::by(key, remote))
         };
-        if proves(&self.keys) {
-            return Ok(());
+        if let Some(proof) = prover(&self.keys, None) {
+            return Ok(proof);
         }
         let mut unavailable = false;
         for remote in &self.remotes {
-            match gateway.keys(*remote).set {
-                Some(set) if proves(&set) => return Ok(()),
-                Some(_) => {}
+            let state = gateway.keys_at(*remote, context.now);
+            match state.set {
+                Some(set) => {
+                    if let Some(proof) = prover(&set, Some((*remote, state.generation))) {
+                        return Ok(proof);
+                    }
+                }
                 None if !self.may_be_ours(compact) => {}
                 None if context.answers.has(&Need::Keys(*remote))
                     || !gateway.may_fetch_keys(*remote) =>
@@ -133,7 +192,7 @@ impl JwtAuthenticator {
             for remote in &self.remotes {
                 let need = Need::FreshKeys(*remote, kid.to_owned());
                 // A set that isn't there was asked for above.
-                if gateway.keys(*remote).set.is_some()
+                if gateway.keys_at(*remote, context.now).set.is_some()
                     && gateway.may_refetch_keys(*remote, kid)
                     && !context.answers.has(&need)
                 {
@@ -231,7 +290,7 @@ impl JwtAuthenticator {
         let states = self
             .remotes
             .iter()
-            .map(|remote| context.gateway.keys(*remote));
+            .map(|remote| context.gateway.keys_at(*remote, context.now));
         states
             .map(|state| state.set.map(|_| state.generation))
             .collect()
@@ -246,6 +305,12 @@ impl JwtAuthenticator {
                 )
         })
     }
+}
+
+/// Whether expressions give the same for the same claims, whatever the request.
+fn depend_on_claims_alone<'e>(expressions: impl Iterator<Item = &'e Expression>) -> bool {
+    let claims = VariableSet::of(&[Variable::Claims]);
+    variables::used(expressions).union(claims) == claims
 }
 
 /// The scopes by the names in use: `scope` (RFC 8693 §4.2), else `scp`.

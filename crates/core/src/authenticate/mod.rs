@@ -7,15 +7,18 @@ mod combine;
 mod identity;
 mod jwt;
 mod token_claims;
+mod verified;
 
 pub use api_key::ApiKeyAuthenticator;
 pub use client_credentials::{ClientCredentials, PairSource, exchanged, with_body};
 pub use client_keys::ClientKeys;
 pub use combine::{authenticate, mismatch};
-pub use identity::{ClientFacts, Identity};
+pub use identity::{ClientFacts, Identity, MadeHeaders};
 pub use jwt::JwtAuthenticator;
 pub use token_claims::TokenClaims;
+pub use verified::{Proof, VerifiedToken, VerifiedTokens};
 
+use crate::budget::Endpoint;
 use crate::http::Refusal;
 use crate::reply::{Challenge, Reason, Scheme};
 use crate::tokens::Pair;
@@ -55,6 +58,18 @@ pub enum Need {
     Lookup(usize, String),
 }
 
+impl Need {
+    /// The server that is asked; none for what the caller sends.
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        match self {
+            Need::Keys(remote) | Need::FreshKeys(remote, _) => Some(Endpoint::Keys(*remote)),
+            Need::Token(exchange, _) => Some(Endpoint::Exchange(*exchange)),
+            Need::Lookup(authenticator, _) => Some(Endpoint::Lookup(*authenticator)),
+            Need::Body => None,
+        }
+    }
+}
+
 impl From<Refusal> for Stop {
     fn from(refusal: Refusal) -> Stop {
         Stop::Refuse(refusal)
@@ -62,6 +77,11 @@ impl From<Refusal> for Stop {
 }
 
 impl Authenticator {
+    /// Whether it asks a database.
+    pub fn looks_up(&self) -> bool {
+        matches!(self, Authenticator::ClientCredentials(own) if own.lookup.is_some())
+    }
+
     /// How a caller is told to authenticate.
     fn scheme(&self) -> Scheme {
         match self {

@@ -11,4 +11,4 @@ pub use body::{Body, MAX_BODY};
 pub use headers::{Headers, MAX_HEADERS};
 pub use names::HeaderNames;
 pub use request::{Request, normalise_host};
-pub use verdict::{BadField, Forward, Refusal, Reply, Response, Verdict};
+pub use verdict::{BadField, Forward, ReadyHeaders, Refusal, Reply, Response, Verdict};

@@ -1,6 +1,9 @@
 //! What is to become of a request.
 
+use std::rc::Rc;
+
 use crate::reply::{Challenge, EXCHANGE_LIMITED, RATE_LIMITED, Reason};
+use crate::tokens::Injected;
 
 /// What is to become of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +16,9 @@ pub enum Verdict {
     Answer(Response),
 }
 
+/// Names and values of headers that several requests share.
+pub type ReadyHeaders = Rc<[(String, Vec<u8>)]>;
+
 /// How a request's head changes on its way to the upstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Forward {
@@ -20,6 +26,19 @@ pub struct Forward {
     pub remove: Vec<Vec<u8>>,
     /// Headers to set, replacing all of that name. `:path` may be among them.
     pub set: Vec<(String, Vec<u8>)>,
+    /// Which obtained token is among them: an upstream that answers 401 refuses it.
+    pub injected: Option<Injected>,
+    /// More of them, which were made for an earlier request of the same caller.
+    pub ready: Option<ReadyHeaders>,
+}
+
+impl Forward {
+    /// All headers to set.
+    pub fn to_set(&self) -> impl Iterator<Item = &(String, Vec<u8>)> {
+        self.set
+            .iter()
+            .chain(self.ready.iter().flat_map(|ready| ready.iter()))
+    }
 }
 
 /// An answer of the gateway's own that is no refusal: a token, or keys.

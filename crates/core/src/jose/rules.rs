@@ -104,7 +104,11 @@ impl ClaimRules {
         }
     }
 
-    fn check_times(&self, claims: &Claims, now: Duration) -> Result<(), TokenError> {
+    /// Judges the times alone, for claims that passed [`ClaimRules::check`] earlier.
+    ///
+    /// # Errors
+    /// As [`ClaimRules::check`].
+    pub fn check_times(&self, claims: &Claims, now: Duration) -> Result<(), TokenError> {
         let latest = now.saturating_add(self.leeway);
         if let Some(exp) = claims.expires() {
             // RFC 7519 §4.1.4: valid before exp, no longer at it.

@@ -25,6 +25,11 @@ const WAIT: Duration = Duration::from_millis(50);
 impl<H: Host + 'static> Gateway<H> {
     /// A set as it is now.
     pub fn keys(&self, remote: usize) -> KeysState {
+        self.keys_at(remote, self.host.now())
+    }
+
+    /// A set as it is at `now`, for whoever knows the time already: asking the proxy costs.
+    pub fn keys_at(&self, remote: usize, now: Duration) -> KeysState {
         let Some(state) = self.keys.0.get(remote) else {
             return KeysState {
                 set: None,
@@ -32,7 +37,7 @@ impl<H: Host + 'static> Gateway<H> {
             };
         };
         let state = state.borrow();
-        let stale = self.host.now() > state.fetched_at.saturating_add(MAX_STALE);
+        let stale = now > state.fetched_at.saturating_add(MAX_STALE);
         KeysState {
             set: state.set.clone().filter(|_| !stale),
             generation: state.generation,
@@ -43,13 +48,23 @@ impl<H: Host + 'static> Gateway<H> {
     pub fn refresh_keys(self: &Rc<Self>) {
         for (remote, state) in self.keys.0.iter().enumerate() {
             if state.borrow().due <= self.host.now() {
-                drop(self.fetch_keys(remote));
+                drop(self.join_fetch(remote));
             }
         }
     }
 
-    /// Fetches a set, or joins whoever does already.
+    /// Fetches a set for a request, or joins whoever does already.
     pub fn fetch_keys(self: &Rc<Self>, remote: usize) -> Flight {
+        if self.host.resumes_others() {
+            return self.join_fetch(remote);
+        }
+        let gateway = self.clone();
+        async move { gateway.fetch(remote).await }
+            .boxed_local()
+            .shared()
+    }
+
+    fn join_fetch(self: &Rc<Self>, remote: usize) -> Flight {
         let Some(state) = self.keys.0.get(remote) else {
             return std::future::ready(()).boxed_local().shared();
         };
@@ -109,6 +124,9 @@ impl<H: Host + 'static> Gateway<H> {
         }
         .boxed_local()
         .shared();
+        if !self.host.resumes_others() {
+            return flight;
+        }
         state.borrow_mut().refetch = Some(flight.clone());
         self.spawn(flight.clone());
         flight
@@ -122,7 +140,7 @@ impl<H: Host + 'static> Gateway<H> {
         // one that this worker has. The keys themselves never stand on it, for other
         // plugins might write there.
         let key = SlotKey::of_keys(&self.policy.digest, remote);
-        let digest = || hex(&state.borrow().digest);
+        let digest = || state.borrow().digest;
         let lease_ends = |now: Duration| now.saturating_add(settings.timeout).saturating_add(RETRY);
         // Whoever holds the lease may die, and a board that can't be written grants none.
         let give_up = lease_ends(self.host.now());
@@ -133,23 +151,23 @@ impl<H: Host + 'static> Gateway<H> {
             let now = self.host.now();
             let slots = Slots(&self.host);
             match slots.get(&key, now) {
-                Some(Slot::Token { token, .. }) if token == digest() => return None,
-                Some(Slot::Token { .. } | Slot::Failed { .. }) => break,
+                Some(Slot::Fetched { digest: found, .. }) if found == digest() => return None,
+                Some(Slot::Fetched { .. } | Slot::Token { .. } | Slot::Failed { .. }) => break,
                 None if slots.lease(&key, 0, lease_ends(now), now).is_some() => break,
-                Some(Slot::Leased { .. }) | None if now >= give_up || turns == 0 => break,
-                Some(Slot::Leased { .. }) | None => self.sleep(WAIT).await,
+                _ if !self.host.resumes_others() || now >= give_up || turns == 0 => break,
+                Some(Slot::Leased { .. }) | None => self.wait_for_others(WAIT).await,
             }
         }
         let (before, started) = (state.borrow().generation, self.host.now());
         self.fetch_keys(remote).await;
         let now = self.host.now();
         let end = now.saturating_add(FRESH);
-        let slot = Slot::Token {
-            token: digest(),
-            refresh_at: end,
+        let slot = Slot::Fetched {
+            digest: digest(),
             end,
         };
         Slots(&self.host).put(&key, &slot, now);
+        self.host.wake_others();
         let state = state.borrow();
         (state.fetched_at >= started).then_some(state.generation != before)
     }
@@ -167,7 +185,7 @@ impl<H: Host + 'static> Gateway<H> {
                 status: 200, body, ..
             } => usable(body),
             Answer::Reply { status, .. } => Err(format!("its server answered {status}")),
-            Answer::Failed | Answer::NotSent => Err("its server can't be reached".to_owned()),
+            _ => Err("its server can't be reached".to_owned()),
         };
         let mut state = state.borrow_mut();
         match outcome {
@@ -250,8 +268,4 @@ fn request(settings: &RemoteKeys) -> Call {
         body: Vec::new(),
         timeout: settings.timeout,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::{Known, LookupKey, Outcome};
 use crate::authenticate::Authenticator;
+use crate::budget::Endpoint;
 use crate::engine::Gateway;
 use crate::host::{Answer, Call, Host, Level};
 use crate::observe::{Event, Throttle};
@@ -58,6 +59,9 @@ impl<H: Host + 'static> Gateway<H> {
         }
         .boxed_local()
         .shared();
+        if !self.host.resumes_others() {
+            return flight;
+        }
         self.lookups
             .flights
             .borrow_mut()
@@ -78,7 +82,7 @@ impl<H: Host + 'static> Gateway<H> {
         let answer = match call(lookup, url) {
             Some(call) => {
                 self.host.count(Event::LookupCalled);
-                self.call(call).await
+                self.call(Endpoint::Lookup(authenticator), call).await
             }
             None => Answer::Failed,
         };
@@ -90,9 +94,7 @@ impl<H: Host + 'static> Gateway<H> {
                 None => (Outcome::Unavailable, PAUSE),
             },
             Answer::Reply { status: 404, .. } => (Outcome::Unknown, lookup.cache),
-            Answer::Reply { .. } | Answer::Failed | Answer::NotSent => {
-                (Outcome::Unavailable, PAUSE)
-            }
+            _ => (Outcome::Unavailable, PAUSE),
         };
         if outcome == Outcome::Unavailable {
             self.host.count(Event::LookupFailed);

@@ -21,6 +21,14 @@ pub enum Event {
     ExchangeCalled,
     /// A token endpoint could not be reached or answered with something unusable.
     ExchangeFailed,
+    /// A token endpoint refused a pair.
+    ExchangeRefused,
+    /// A token in use was replaced on a tick, before a request met its end.
+    ExchangeRefreshed,
+    /// A worker waited for another one's call to a token endpoint.
+    ExchangeAwaited,
+    /// A token was let go because an upstream answered 401 to it.
+    TokenRejected,
     /// A token endpoint refused the gateway's own pair: somebody should look at once.
     OwnPairRefused,
     /// A client was looked up.
@@ -45,6 +53,10 @@ impl Event {
             Event::Answered,
             Event::ExchangeCalled,
             Event::ExchangeFailed,
+            Event::ExchangeRefused,
+            Event::ExchangeRefreshed,
+            Event::ExchangeAwaited,
+            Event::TokenRejected,
             Event::OwnPairRefused,
             Event::LookupCalled,
             Event::LookupFailed,
@@ -65,6 +77,10 @@ impl Event {
             Event::Refused(reason) => return format!("doorward.refused.{}", reason.name()),
             Event::ExchangeCalled => "exchange.called",
             Event::ExchangeFailed => "exchange.failed",
+            Event::ExchangeRefused => "exchange.refused",
+            Event::ExchangeRefreshed => "exchange.refreshed",
+            Event::ExchangeAwaited => "exchange.awaited",
+            Event::TokenRejected => "exchange.token_rejected",
             Event::OwnPairRefused => "exchange.own_pair_refused",
             Event::Shadowed(reason) => return format!("doorward.shadowed.{}", reason.name()),
             Event::LookupCalled => "lookup.called",
@@ -74,5 +90,21 @@ impl Event {
             Event::KeySkipped => "keys.skipped",
         };
         format!("doorward.{name}")
+    }
+}
+
+/// A size that is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gauge {
+    /// Tokens on the board that all workers share, as it was found on the last way through it.
+    TokensKept,
+}
+
+impl Gauge {
+    /// The gauge's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Gauge::TokensKept => "doorward.exchange.tokens_kept",
+        }
     }
 }

@@ -90,6 +90,9 @@ pub struct Rule {
     pub limit: Option<Limit>,
     /// Whether refusals are only counted.
     pub shadow: bool,
+    /// Whether all its headers for the upstream are the same for the same caller, whatever the
+    /// request.
+    pub headers_tell_identity_alone: bool,
     /// What the rule's expressions use, so that it is built once and only where needed.
     pub uses: VariableSet,
 }

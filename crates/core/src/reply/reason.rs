@@ -213,8 +213,12 @@ reasons! {
         CredentialUnavailable => CREDENTIAL_UNAVAILABLE, "credential_unavailable";
         /// There is no key set to judge by, and none could be fetched.
         KeysUnavailable => KEYS_UNAVAILABLE, "keys_unavailable";
-        /// The token endpoint can't be reached or failed.
+        /// The token endpoint failed, or is left alone because it did.
         ExchangeUnavailable => EXCHANGE_UNAVAILABLE, "exchange_unavailable";
+        /// The proxy could not reach the token endpoint.
+        ExchangeUnreachable => EXCHANGE_UNAVAILABLE, "exchange_unreachable";
+        /// The token endpoint did not answer in time.
+        ExchangeTimeout => EXCHANGE_UNAVAILABLE, "exchange_timeout";
         /// The request to the token endpoint could not be made of what the caller sent.
         ExchangeUnevaluable => EXCHANGE_UNAVAILABLE, "exchange_unevaluable";
         /// The token endpoint answered 200 with something that is no usable token.

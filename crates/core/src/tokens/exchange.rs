@@ -96,6 +96,10 @@ pub struct Exchange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnevaluableRequest;
 
+/// How long after the first try another one may begin, and go on: Envoy's default for a whole
+/// request is as long, and nobody waits for what comes later.
+const MAX_TRYING: Duration = Duration::from_secs(15);
+
 /// What stays as it is in `application/x-www-form-urlencoded`.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -108,6 +112,17 @@ fn form_encode(text: &str) -> String {
 }
 
 impl Exchange {
+    /// How long it is tried: a single call has its whole timeout, further ones share what is
+    /// left.
+    pub fn trying_time(&self) -> Duration {
+        self.timeout.max(MAX_TRYING)
+    }
+
+    /// How long asking may take at the most.
+    pub fn longest(&self) -> Duration {
+        self.retry.longest(self.timeout).min(self.trying_time())
+    }
+
     /// The call that exchanges this pair, with an assertion of its own where one proves the client.
     pub fn call(&self, pair: &Pair, assertion: Option<&str>) -> Result<Call, UnevaluableRequest> {
         let mut headers = vec![

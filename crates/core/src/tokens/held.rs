@@ -1,12 +1,13 @@
 //! The tokens that this worker used lately.
 
-use super::SlotKey;
+use super::{Pair, SlotKey, Times};
 use crate::authenticate::TokenClaims;
 use schnellru::{ByLength, LruMap};
 use std::cell::RefCell;
 use std::hash::{BuildHasher, Hasher};
 use std::rc::Rc;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// How many tokens one worker holds; the least recently used goes first. What was let go
 /// is still on the shared board.
@@ -14,15 +15,24 @@ const HELD: u32 = 4096;
 
 /// A token and what was learnt from it.
 pub struct Held {
-    /// The token: visible ASCII.
-    pub token: String,
-    /// When a new one should be asked for.
-    pub refresh_at: Duration,
-    /// When it is worth nothing any more.
-    pub end: Duration,
+    /// The token: visible ASCII. It is wiped when nobody uses it any more.
+    pub token: Zeroizing<String>,
+    /// Its times.
+    pub times: Times,
+    /// Where it stands on the shared board.
+    pub key: SlotKey,
     /// What jwt authenticators made of it, so that a signature is checked once for each
     /// worker and authenticator.
     pub verified: RefCell<Vec<Verified>>,
+}
+
+/// Which token a request was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Injected {
+    /// Where it stands.
+    pub key: SlotKey,
+    /// When it was obtained: no two tokens of one key share it.
+    pub since: Duration,
 }
 
 /// Claims that satisfied one authenticator with keys of some generations.
@@ -39,12 +49,20 @@ pub struct Verified {
 
 impl Held {
     /// A token that was not verified yet.
-    pub fn new(token: String, refresh_at: Duration, end: Duration) -> Held {
+    pub fn new(key: SlotKey, token: Zeroizing<String>, times: Times) -> Held {
         Held {
             token,
-            refresh_at,
-            end,
+            times,
+            key,
             verified: RefCell::default(),
+        }
+    }
+
+    /// Which token this is.
+    pub fn tag(&self) -> Injected {
+        Injected {
+            key: self.key,
+            since: self.times.since,
         }
     }
 
@@ -69,11 +87,14 @@ impl Held {
     }
 
     /// The same token with another time to be replaced.
-    pub fn refreshed_at(&self, refresh_at: Duration, end: Duration) -> Held {
+    pub fn refreshed_at(&self, refresh_at: Duration) -> Held {
         Held {
             token: self.token.clone(),
-            refresh_at,
-            end,
+            times: Times {
+                refresh_at,
+                ..self.times
+            },
+            key: self.key,
             verified: RefCell::new(self.verified.borrow().clone()),
         }
     }
@@ -82,12 +103,30 @@ impl Held {
 /// Tokens aren't shown.
 impl std::fmt::Debug for Held {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Held(until {:?})", self.end)
+        write!(f, "Held(until {:?})", self.times.end)
     }
 }
 
 /// A bounded number of held tokens.
-pub struct HeldTokens(LruMap<SlotKey, Rc<Held>, ByLength, ByPrefix>);
+pub struct HeldTokens(LruMap<SlotKey, Entry, ByLength, ByPrefix>);
+
+/// A token, what it was obtained with, and whether anybody wants it.
+struct Entry {
+    held: Rc<Held>,
+    exchange: usize,
+    /// Wiped with the entry: only as long as a worker holds a token can it get the next one.
+    pair: Rc<Pair>,
+    /// Whether a request used the token since it was obtained.
+    used: bool,
+}
+
+/// A token that is to be replaced, and what to ask with.
+pub struct Due {
+    /// The exchange, by index in the policy.
+    pub exchange: usize,
+    /// Whose token it is.
+    pub pair: Rc<Pair>,
+}
 
 impl Default for HeldTokens {
     fn default() -> HeldTokens {
@@ -98,17 +137,75 @@ impl Default for HeldTokens {
 impl HeldTokens {
     /// The token of a key, if it isn't over.
     pub fn get(&mut self, key: &SlotKey, now: Duration) -> Option<Rc<Held>> {
-        self.0.get(key).filter(|held| held.end > now).cloned()
+        let entry = self.0.get(key)?;
+        (entry.held.times.end > now).then(|| entry.held.clone())
     }
 
-    /// Holds a token.
-    pub fn put(&mut self, key: SlotKey, held: Rc<Held>) {
-        self.0.insert(key, held);
+    /// Holds a token. The same one with other times is still as used as it was.
+    pub fn put(&mut self, exchange: usize, pair: &Pair, held: Rc<Held>) {
+        if let Some(entry) = self.0.get(&held.key) {
+            entry.used &= entry.held.times.since == held.times.since;
+            entry.held = held;
+            return;
+        }
+        let entry = Entry {
+            exchange,
+            pair: Rc::new(pair.clone()),
+            used: false,
+            held,
+        };
+        self.0.insert(entry.held.key, entry);
+    }
+
+    /// A request uses a token.
+    pub fn mark_used(&mut self, key: &SlotKey) {
+        if let Some(entry) = self.0.get(key) {
+            entry.used = true;
+        }
     }
 
     /// Lets a token go.
     pub fn remove(&mut self, key: &SlotKey) {
         self.0.remove(key);
+    }
+
+    /// Lets the token go that was obtained then; whether it was there.
+    pub fn discard(&mut self, tag: &Injected) -> bool {
+        let found = self.0.peek(&tag.key);
+        let found = found.is_some_and(|entry| entry.held.times.since == tag.since);
+        if found {
+            self.0.remove(&tag.key);
+        }
+        found
+    }
+
+    /// Lets go what is over, and gives tokens that were used and are to be replaced, at most so
+    /// many, where `may` allows it.
+    pub fn due(
+        &mut self,
+        now: Duration,
+        most: usize,
+        may: impl Fn(&SlotKey, usize) -> bool,
+    ) -> Vec<Due> {
+        let over: Vec<SlotKey> = self
+            .0
+            .iter()
+            .filter(|(_, entry)| entry.held.times.end <= now)
+            .map(|(key, _)| *key)
+            .collect();
+        for key in &over {
+            self.0.remove(key);
+        }
+        self.0
+            .iter()
+            .filter(|(_, entry)| entry.used && entry.held.times.refresh_at <= now)
+            .filter(|(key, entry)| may(key, entry.exchange))
+            .take(most)
+            .map(|(_, entry)| Due {
+                exchange: entry.exchange,
+                pair: entry.pair.clone(),
+            })
+            .collect()
     }
 }
 

@@ -1,96 +1,63 @@
-//! The story of one token: looked up, waited for, asked for, kept.
+//! The story of one token: waited for, asked for, kept.
 
+use super::known::{Failed, Lookup};
 use super::reply::{self, ExchangeFailure, Obtained};
-use super::slots::{Failure, Slot, Slots};
-use super::{Breaker, ByPrefix, Exchange, Held, HeldTokens, Pair, SlotKey};
+use super::slots::{Failure, Slots, whole_millis};
+use super::{Breaker, Exchange, Held, Pair, SlotKey};
+use crate::budget::Endpoint;
 use crate::engine::Gateway;
-use crate::host::{Answer, Host, Level};
-use crate::observe::{Event, Throttle};
+use crate::host::{Answer, Call, Host, Level};
+use crate::observe::Event;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
-use schnellru::{ByLength, LruMap};
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How often a worker looks whether another one's call has ended.
+/// How often a worker looks whether another one's call has ended, beside being told.
 const WAIT: Duration = Duration::from_millis(50);
 /// What a lease is given beyond its calls' own timeouts: more than until a call counts as
 /// lost.
 const GRACE: Duration = Duration::from_secs(3);
-/// How many failures one worker remembers beside the board.
-const FAILED: u32 = 1024;
 /// The longest that one pair's 429 keeps every other pair away: many endpoints count by
 /// client, and a stranger may provoke one.
 const MAX_SHARED_PAUSE: Duration = Duration::from_secs(60);
 /// How long an endpoint that failed is left alone by the same pair.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What is known about a pair at once.
-#[derive(Debug, Clone)]
-pub enum Lookup {
-    /// A token that is good for now.
-    Found(Rc<Held>),
-    /// There is none, and asking must wait.
-    Failed(Failed),
-    /// Nobody has asked yet.
-    Unknown,
-}
+/// The way to a token, on which everybody goes who wants it.
+pub(super) type Flight = Shared<LocalBoxFuture<'static, Outcome>>;
 
-/// Why there is no token, and until when that is taken for true.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failed {
-    /// Why.
-    pub failure: Failure,
-    /// Until when, since the epoch.
-    pub end: Duration,
-}
-
-type Flight = Shared<LocalBoxFuture<'static, Result<Rc<Held>, Failed>>>;
-
-/// What one worker holds and is asking for.
-#[derive(Default)]
-pub struct Tokens {
-    held: RefCell<HeldTokens>,
-    flights: RefCell<BTreeMap<SlotKey, Flight>>,
-    breakers: RefCell<BTreeMap<usize, Breaker>>,
-    failed: RefCell<FailedLately>,
-    quiet: RefCell<BTreeMap<usize, Throttle>>,
-}
-
-/// Failures that the shared board has no place for; the least recently used goes first.
-struct FailedLately(LruMap<SlotKey, Failed, ByLength, ByPrefix>);
-
-impl Default for FailedLately {
-    fn default() -> FailedLately {
-        FailedLately(LruMap::with_hasher(ByLength::new(FAILED), ByPrefix))
-    }
-}
-
-impl Tokens {
-    /// Ends what is under way.
-    pub(crate) fn clear(&self) {
-        self.flights.borrow_mut().clear();
-    }
-}
+type Outcome = Result<Rc<Held>, Failed>;
 
 impl<H: Host + 'static> Gateway<H> {
-    /// What is known about a pair without asking anybody. A token that nears its end is
-    /// replaced in the background.
+    /// What a request finds of a pair's token without asking anybody. A token that nears its
+    /// end is replaced in the background.
     pub fn look_up_token(self: &Rc<Self>, exchange: usize, pair: &Pair) -> Lookup {
         let key = SlotKey::of_pair(&self.policy.digest, exchange, pair);
         if let Some(refused) = self.refused_bare(exchange, pair) {
             return Lookup::Failed(refused);
         }
-        let lookup = self.known(exchange, &key);
-        if let Lookup::Found(held) = &lookup
-            && held.refresh_at <= self.host.now()
-        {
-            // The flight runs by itself; whoever needs its outcome looks again.
-            drop(self.obtain_token(exchange, pair));
+        let lookup = self.known(exchange, pair, &key);
+        if let Lookup::Found(held) = &lookup {
+            self.tokens.held.borrow_mut().mark_used(&key);
+            // Where each request must make its own call, none is made that it doesn't wait for.
+            if held.times.refresh_at <= self.host.now() && self.host.resumes_others() {
+                // The flight runs by itself; whoever needs its outcome looks again.
+                drop(self.obtain_token(exchange, pair));
+            }
         }
         lookup
+    }
+
+    /// Waits for a token that a request needs.
+    pub async fn await_token(self: &Rc<Self>, exchange: usize, pair: &Pair) -> Outcome {
+        let key = SlotKey::of_pair(&self.policy.digest, exchange, pair);
+        let outcome = match self.host.resumes_others() {
+            true => self.obtain_token(exchange, pair).await,
+            false => self.fly(exchange, pair, &key).await,
+        };
+        self.tokens.held.borrow_mut().mark_used(&key);
+        outcome
     }
 
     /// Asks for a token, or joins whoever is asking already.
@@ -114,114 +81,6 @@ impl<H: Host + 'static> Gateway<H> {
         flight
     }
 
-    /// Remembers that even a new token of this pair doesn't satisfy an authenticator, so that
-    /// nobody asks for another one for a while.
-    pub fn dislike_tokens(&self, exchange: usize, pair: &Pair, authenticator: usize) {
-        if let Some(settings) = self.policy.exchanges.get(exchange) {
-            let key = self.dislike_key(exchange, pair, authenticator);
-            self.fail(&key, Failure::Unusable, settings.cache_failures);
-        }
-    }
-
-    /// Whether that is remembered.
-    pub fn dislikes_tokens(&self, exchange: usize, pair: &Pair, authenticator: usize) -> bool {
-        let key = self.dislike_key(exchange, pair, authenticator);
-        let now = self.host.now();
-        Slots(&self.host).get(&key, now).is_some() || self.failed_lately(&key, now).is_some()
-    }
-
-    fn dislike_key(&self, exchange: usize, pair: &Pair, authenticator: usize) -> SlotKey {
-        let policy = &self.policy.digest;
-        let pair = SlotKey::of_pair(policy, exchange, pair);
-        SlotKey::of_dislike(policy, authenticator, &pair)
-    }
-
-    /// Lets a token go that its authenticator doesn't take, so that another is asked for;
-    /// what another worker knows that is newer stays.
-    pub fn discard_token(&self, exchange: usize, pair: &Pair, token: &str) {
-        let key = SlotKey::of_pair(&self.policy.digest, exchange, pair);
-        self.tokens.held.borrow_mut().remove(&key);
-        Slots(&self.host).discard(&key, token, self.host.now());
-    }
-
-    fn known(&self, exchange: usize, key: &SlotKey) -> Lookup {
-        let now = self.host.now();
-        let held = self.tokens.held.borrow_mut().get(key, now);
-        if let Some(held) = &held
-            && held.refresh_at > now
-        {
-            return Lookup::Found(held.clone());
-        }
-        let slots = Slots(&self.host);
-        match slots.get(key, now) {
-            Some(Slot::Token {
-                token,
-                refresh_at,
-                end,
-            }) => Lookup::Found(match held {
-                // The same token, whose verification is still good.
-                Some(held) if held.token == token => {
-                    self.hold(key, held.refreshed_at(refresh_at, end))
-                }
-                _ => self.hold(key, Held::new(token, refresh_at, end)),
-            }),
-            Some(Slot::Failed {
-                failure: Failure::Refused,
-                end,
-            }) => Lookup::Failed(Failed {
-                failure: Failure::Refused,
-                end,
-            }),
-            // A token in the hand outweighs another worker's bad luck.
-            other => match (held, other) {
-                (Some(held), _) => Lookup::Found(held),
-                (None, Some(Slot::Failed { failure, end })) => {
-                    Lookup::Failed(Failed { failure, end })
-                }
-                (None, _) => self
-                    .failed_lately(key, now)
-                    .or_else(|| self.paused(exchange, now))
-                    .map_or(Lookup::Unknown, Lookup::Failed),
-            },
-        }
-    }
-
-    /// Whether a pair was refused lately, whatever it was asked for with: where the body is
-    /// made of the request, each body would otherwise be a new question.
-    fn refused_bare(&self, exchange: usize, pair: &Pair) -> Option<Failed> {
-        let key = self.bare_key(exchange, pair)?;
-        let now = self.host.now();
-        match Slots(&self.host).get(&key, now) {
-            Some(Slot::Failed { failure, end }) => Some(Failed { failure, end }),
-            _ => self.failed_lately(&key, now),
-        }
-    }
-
-    /// The key of a pair without its body, where it has one.
-    fn bare_key(&self, exchange: usize, pair: &Pair) -> Option<SlotKey> {
-        pair.body.as_ref()?;
-        let bare = Pair {
-            body: None,
-            ..pair.clone()
-        };
-        Some(SlotKey::of_pair(&self.policy.digest, exchange, &bare))
-    }
-
-    /// What this worker knows of a failure that the board had no place for.
-    fn failed_lately(&self, key: &SlotKey, now: Duration) -> Option<Failed> {
-        let mut failed = self.tokens.failed.borrow_mut();
-        failed.0.get(key).filter(|failed| failed.end > now).copied()
-    }
-
-    /// Whether the endpoint asked to be left alone, by whichever pair.
-    fn paused(&self, exchange: usize, now: Duration) -> Option<Failed> {
-        let key = SlotKey::of_pause(&self.policy.digest, exchange);
-        match Slots(&self.host).get(&key, now)? {
-            Slot::Failed { failure, end } => Some(Failed { failure, end }),
-            _ => None,
-        }
-    }
-
     async fn fly(
         self: &Rc<Self>,
         exchange: usize,
@@ -238,11 +97,12 @@ impl<H: Host + 'static> Gateway<H> {
             let held = self.tokens.held.borrow_mut().get(key, self.host.now());
             return held.ok_or_else(|| self.failed(Failure::Unavailable, wait));
         }
-        if let Some(outcome) = self.wait_for_turn(exchange, settings, key).await {
+        let turn = self.wait_for_turn(exchange, settings, pair, key).await;
+        if let Turn::Needless(outcome) = turn {
             return outcome;
         }
-        match self.ask_endpoint(exchange, settings, pair).await {
-            Ok(obtained) => Ok(self.keep(settings, key, obtained)),
+        let outcome = match self.ask_endpoint(exchange, settings, pair).await {
+            Ok(obtained) => Ok(self.keep(exchange, settings, pair, key, obtained)),
             Err(failure) => {
                 if failure == ExchangeFailure::Refused
                     && let Some(bare) = self.bare_key(exchange, pair)
@@ -251,68 +111,98 @@ impl<H: Host + 'static> Gateway<H> {
                 }
                 self.give_up(exchange, settings, key, failure)
             }
+        };
+        if let Turn::Leased = turn {
+            self.host.wake_others();
         }
+        outcome
     }
 
-    /// Asks until there is an answer that another try would not change.
+    /// Asks, if the breaker lets it. A failure is one that no retry mended: an endpoint that
+    /// fails now and then is not one to be left alone.
     async fn ask_endpoint(
         &self,
         exchange: usize,
         settings: &Exchange,
         pair: &Pair,
     ) -> Result<Obtained, ExchangeFailure> {
+        let entered = self.with_breaker(exchange, |breaker, now| {
+            breaker.enter(&settings.breaker, now)
+        });
+        let Some(entry) = entered else {
+            return Err(ExchangeFailure::Open);
+        };
+        let (outcome, failed) = self.try_endpoint(exchange, settings, pair).await;
+        self.with_breaker(exchange, |breaker, now| {
+            breaker.leave(&settings.breaker, now, entry, failed);
+        });
+        outcome
+    }
+
+    /// Asks until there is an answer that another try would not change. Also tells whether the
+    /// endpoint failed; `None` where it was not asked.
+    async fn try_endpoint(
+        &self,
+        exchange: usize,
+        settings: &Exchange,
+        pair: &Pair,
+    ) -> (Result<Obtained, ExchangeFailure>, Option<bool>) {
+        let end = self.host.now().saturating_add(settings.trying_time());
+        let mut timeout = settings.timeout;
         let mut attempt = 1;
         loop {
-            // Each try has an assertion of its own: an endpoint takes one only once.
-            let assertion = settings.assertion.as_ref();
-            let assertion = assertion.map(|own| self.sign_assertion(own, &pair.id));
-            let assertion = assertion.transpose();
-            let assertion = assertion.map_err(|_| ExchangeFailure::Unavailable(None))?;
-            let Ok(call) = settings.call(pair, assertion.as_deref()) else {
-                let name = &settings.name;
-                self.host.log(
-                    Level::Error,
-                    &format!(
-                        "tokens.{name}: the request to the token endpoint could not be evaluated"
-                    ),
-                );
-                return Err(ExchangeFailure::Unavailable(None));
+            let Some(mut call) = self.exchange_call(settings, pair) else {
+                return (Err(ExchangeFailure::Unavailable(None)), None);
             };
-            let entered = self.with_breaker(exchange, |breaker, now| {
-                breaker.enter(&settings.breaker, now)
-            });
-            let Some(entry) = entered else {
-                return Err(ExchangeFailure::Open);
-            };
+            call.timeout = timeout;
             self.host.count(Event::ExchangeCalled);
-            let answer = self.call(call).await;
+            let answer = self.call(Endpoint::Exchange(exchange), call).await;
             let outcome = reply::read(settings, &answer, self.host.now());
             // Whatever it says about a request, it is there: strangers whose pairs it dislikes
             // must not make it look broken to everybody else, nor be asked about again.
             let failed = match &answer {
                 Answer::Reply { status, .. } => Some(*status >= 500),
-                Answer::Failed => Some(true),
+                Answer::Failed | Answer::Unreachable | Answer::TimedOut => Some(true),
                 Answer::NotSent => None,
             };
-            self.with_breaker(exchange, |breaker, now| {
-                breaker.leave(&settings.breaker, now, entry, failed);
-            });
-            match outcome {
-                Err(ExchangeFailure::Unavailable(None))
-                    if failed == Some(true) && attempt < settings.retry.attempts =>
-                {
-                    let mut random = [0; 2];
-                    self.host.random(&mut random);
-                    let random = u16::from_le_bytes(random);
-                    self.sleep(settings.retry.wait(attempt, random)).await;
-                    attempt += 1;
-                }
-                outcome => return outcome,
+            if outcome.is_ok() || failed != Some(true) || !self.host.resumes_others() {
+                return (outcome, failed);
             }
+            // What says when to come again isn't asked before.
+            if let Err(ExchangeFailure::Unavailable(Some(_))) = outcome {
+                return (outcome, failed);
+            }
+            let mut random = [0; 2];
+            self.host.random(&mut random);
+            let wait = settings.retry.wait(attempt, u16::from_le_bytes(random));
+            let left = end.saturating_sub(self.host.now().saturating_add(wait));
+            if attempt >= settings.retry.attempts || left.is_zero() {
+                return (outcome, failed);
+            }
+            self.sleep(wait).await;
+            timeout = settings.timeout.min(left);
+            attempt += 1;
         }
     }
 
-    fn with_breaker<T>(
+    /// The call for one try, which has an assertion of its own where one proves the client: an
+    /// endpoint takes each only once.
+    fn exchange_call(&self, settings: &Exchange, pair: &Pair) -> Option<Call> {
+        let assertion = settings.assertion.as_ref();
+        let assertion = assertion.map(|own| self.sign_assertion(own, &pair.id));
+        let assertion = assertion.transpose().ok()?;
+        let call = settings.call(pair, assertion.as_deref()).ok();
+        if call.is_none() {
+            let name = &settings.name;
+            self.host.log(
+                Level::Error,
+                &format!("tokens.{name}: the request to the token endpoint could not be evaluated"),
+            );
+        }
+        call
+    }
+
+    pub(super) fn with_breaker<T>(
         &self,
         exchange: usize,
         judge: impl FnOnce(&mut Breaker, Duration) -> T,
@@ -321,15 +211,15 @@ impl<H: Host + 'static> Gateway<H> {
         judge(breakers.entry(exchange).or_default(), self.host.now())
     }
 
-    /// Waits until it is this worker's turn to ask; `Some` where another's asking, or what
-    /// is known by now, makes it needless.
+    /// Waits until it is this worker's turn to ask.
     async fn wait_for_turn(
         self: &Rc<Self>,
         exchange: usize,
         settings: &Exchange,
+        pair: &Pair,
         key: &SlotKey,
-    ) -> Option<Result<Rc<Held>, Failed>> {
-        let longest = settings.retry.longest(settings.timeout);
+    ) -> Turn {
+        let longest = settings.longest();
         let call_ends = |now: Duration| now.saturating_add(longest).saturating_add(GRACE);
         let mut owner = [0; 8];
         self.host.random(&mut owner);
@@ -338,54 +228,56 @@ impl<H: Host + 'static> Gateway<H> {
         let give_up = call_ends(call_ends(self.host.now()));
         // The clock may go back meanwhile: then the number of turns ends it.
         let mut turns = longest.saturating_add(GRACE).as_millis() * 2 / WAIT.as_millis() + 2;
+        let mut waited = false;
         loop {
             let now = self.host.now();
             let slots = Slots(&self.host);
-            match self.known(exchange, key) {
-                Lookup::Found(held) if held.refresh_at > now => return Some(Ok(held)),
-                Lookup::Found(held) => {
-                    if let Some(pause) = self.paused(exchange, now) {
-                        let next = pause.end.min(held.end);
-                        return Some(Ok(self.hold(key, held.refreshed_at(next, held.end))));
-                    }
-                    let next = call_ends(now).min(held.end);
-                    let slot = Slot::Token {
-                        token: held.token.clone(),
-                        refresh_at: next,
-                        end: held.end,
-                    };
-                    if !slots.renew(key, &slot, now) {
-                        return Some(Ok(held));
-                    }
-                    self.hold(key, held.refreshed_at(next, held.end));
-                    return None;
+            match self.known(exchange, pair, key) {
+                Lookup::Found(held) if held.times.refresh_at > now => {
+                    return Turn::Needless(Ok(held));
                 }
-                Lookup::Failed(failed) => return Some(Err(failed)),
+                Lookup::Found(held) => return self.turn_to_renew(exchange, pair, held, longest),
+                Lookup::Failed(failed) => return Turn::Needless(Err(failed)),
+                Lookup::Unknown if !self.host.resumes_others() => return Turn::Alone,
                 Lookup::Unknown => {}
             }
-            if slots.lease(key, owner, call_ends(now), now).is_some() {
-                return None;
+            match slots.lease(key, owner, call_ends(now), now) {
+                Some(true) => return Turn::Leased,
+                Some(false) => return Turn::Alone,
+                None => {}
             }
             turns = turns.saturating_sub(1);
             if now >= give_up || turns == 0 {
-                return Some(Err(self.failed(Failure::Unavailable, PAUSE)));
+                return Turn::Needless(Err(self.failed(Failure::Unavailable, PAUSE)));
             }
-            self.sleep(WAIT).await;
+            if !std::mem::replace(&mut waited, true) {
+                self.host.count(Event::ExchangeAwaited);
+            }
+            // Another worker's message can't be missed: it is heard only once this one rests.
+            self.wait_for_others(WAIT).await;
         }
     }
 
-    fn keep(&self, settings: &Exchange, key: &SlotKey, obtained: Obtained) -> Rc<Held> {
+    /// Moves the time at which a token is replaced, so that nobody else does it meanwhile.
+    fn turn_to_renew(
+        &self,
+        exchange: usize,
+        pair: &Pair,
+        held: Rc<Held>,
+        longest: Duration,
+    ) -> Turn {
         let now = self.host.now();
-        let Obtained { token, life } = obtained;
-        let end = now.saturating_add(life);
-        let refresh_at = end.saturating_sub(settings.refresh_before.min(life / 2));
-        let slot = Slot::Token {
-            token: token.clone(),
-            refresh_at,
-            end,
-        };
-        Slots(&self.host).put(key, &slot, now);
-        self.hold(key, Held::new(token, refresh_at, end))
+        if let Some(pause) = self.paused(exchange, now) {
+            let held = held.refreshed_at(whole_millis(pause.end).min(held.times.end));
+            return Turn::Needless(Ok(self.hold(exchange, pair, held)));
+        }
+        let next = now.saturating_add(longest).saturating_add(GRACE);
+        let moved = held.refreshed_at(whole_millis(next).min(held.times.end));
+        if !Slots(&self.host).renew(&held.key, &self.sealed(pair, &moved), now) {
+            return Turn::Needless(Ok(held));
+        }
+        self.hold(exchange, pair, moved);
+        Turn::Alone
     }
 
     fn give_up(
@@ -413,6 +305,7 @@ impl<H: Host + 'static> Gateway<H> {
                 }
                 // What the endpoint refuses now isn't served from memory any longer.
                 self.tokens.held.borrow_mut().remove(key);
+                self.host.count(Event::ExchangeRefused);
                 return Err(self.fail(key, Failure::Refused, settings.cache_failures));
             }
             ExchangeFailure::Limited(seconds) => (Failure::Limited, Duration::from_secs(seconds)),
@@ -420,6 +313,8 @@ impl<H: Host + 'static> Gateway<H> {
                 (Failure::Unavailable, Duration::from_secs(seconds.max(1)))
             }
             ExchangeFailure::Unavailable(None) => (Failure::Unavailable, PAUSE),
+            ExchangeFailure::Unreachable => (Failure::Unreachable, PAUSE),
+            ExchangeFailure::TimedOut => (Failure::TimedOut, PAUSE),
             // Several were let in before it opened; the pair is free again soon.
             ExchangeFailure::Open => (Failure::Unavailable, PAUSE),
             ExchangeFailure::Unusable => (Failure::Unusable, settings.cache_failures),
@@ -450,29 +345,14 @@ impl<H: Host + 'static> Gateway<H> {
         }
         Err(self.fail(key, failure, pause))
     }
+}
 
-    fn fail(&self, key: &SlotKey, failure: Failure, pause: Duration) -> Failed {
-        let failed = self.failed(failure, pause);
-        let slot = Slot::Failed {
-            failure,
-            end: failed.end,
-        };
-        if !Slots(&self.host).put(key, &slot, self.host.now()) {
-            self.tokens.failed.borrow_mut().0.insert(*key, failed);
-        }
-        failed
-    }
-
-    fn failed(&self, failure: Failure, pause: Duration) -> Failed {
-        Failed {
-            failure,
-            end: self.host.now().saturating_add(pause),
-        }
-    }
-
-    fn hold(&self, key: &SlotKey, held: Held) -> Rc<Held> {
-        let held = Rc::new(held);
-        self.tokens.held.borrow_mut().put(*key, held.clone());
-        held
-    }
+/// Whose turn it is to ask.
+enum Turn {
+    /// Nobody's: another one asked, or what is known by now is enough.
+    Needless(Outcome),
+    /// This worker's, and others may wait for it.
+    Leased,
+    /// This worker's, and nobody waits for it.
+    Alone,
 }

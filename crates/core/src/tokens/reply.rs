@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// The longest token that is taken, in bytes.
 const MAX_TOKEN: usize = 16 * 1024;
@@ -20,7 +21,7 @@ const MAX_PAUSE: u64 = 3600;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Obtained {
     /// The token itself: visible ASCII.
-    pub token: String,
+    pub token: Zeroizing<String>,
     /// How long it lives from now.
     pub life: Duration,
 }
@@ -45,6 +46,10 @@ pub enum ExchangeFailure {
     Unusable,
     /// The endpoint failed so often that it is left alone.
     Open,
+    /// The proxy could not reach the endpoint.
+    Unreachable,
+    /// The endpoint did not answer in time.
+    TimedOut,
 }
 
 /// Reads a reply.
@@ -53,16 +58,16 @@ pub fn read(
     answer: &Answer,
     now: Duration,
 ) -> Result<Obtained, ExchangeFailure> {
-    if *answer == Answer::NotSent {
-        return Err(ExchangeFailure::Open);
-    }
-    let Answer::Reply {
-        status,
-        retry_after,
-        body,
-    } = answer
-    else {
-        return Err(ExchangeFailure::Unavailable(None));
+    let (status, retry_after, body) = match answer {
+        Answer::Reply {
+            status,
+            retry_after,
+            body,
+        } => (status, retry_after, body),
+        Answer::NotSent => return Err(ExchangeFailure::Open),
+        Answer::Failed => return Err(ExchangeFailure::Unavailable(None)),
+        Answer::Unreachable => return Err(ExchangeFailure::Unreachable),
+        Answer::TimedOut => return Err(ExchangeFailure::TimedOut),
     };
     let pause = retry_after.map(|seconds| seconds.min(MAX_PAUSE));
     match status {
@@ -127,7 +132,7 @@ fn obtained(exchange: &Exchange, body: &[u8], now: Duration) -> Option<Obtained>
         (None, None) => exchange.default_lifetime,
     };
     (!life.is_zero()).then(|| Obtained {
-        token: token.to_owned(),
+        token: Zeroizing::new(token.to_owned()),
         life: life.min(MAX_LIFE),
     })
 }
@@ -196,7 +201,7 @@ mod tests {
     fn life(members: &str) -> Option<f64> {
         let body = format!("{{\"access_token\":\"t\"{members}}}");
         let obtained = read_body(Pointers::default(), &body).ok()?;
-        assert_eq!(obtained.token, "t");
+        assert_eq!(*obtained.token, "t");
         Some(obtained.life.as_secs_f64())
     }
 
@@ -342,7 +347,7 @@ mod tests {
                 token_type: "/meta/type".into(),
             };
             let obtained = read_body(pointers, body).ok()?;
-            Some((obtained.token, obtained.life.as_secs()))
+            Some((obtained.token.to_string(), obtained.life.as_secs()))
         };
         let body = r#"{"data":[{"a/b":"one","~":"two","life":"60"}],"meta":{"type":"Bearer"}}"#;
         for (token, expires_in, expected) in [

@@ -1,6 +1,9 @@
 //! The board that all workers share: a fixed number of slots for tokens and for what is
 //! known about pairs that have none.
 //!
+//! What a token's slot says of the token itself is sealed (see [`super::Seal`]); everything else
+//! is readable, and bounded so that a forged word does little.
+//!
 //! A slot is found by the first bytes of its key, in any of four neighbouring places, and
 //! holds the whole key, since other plugins may write to the board and keys may meet in a
 //! slot. Slots are created when the policy loads and only ever replaced with the version
@@ -20,20 +23,38 @@ const MAX_TOKEN_LIFE: Duration = Duration::from_secs(31 * 24 * 3600);
 /// none is longer.
 const MAX_WORD: Duration = Duration::from_secs(2 * 3600);
 /// The layout's version.
-const VERSION: u8 = 1;
-/// Version, kind, key, end and refresh time.
+const VERSION: u8 = 2;
+/// Version, kind, key, end and one more number.
 const HEAD: usize = 2 + 32 + 8 + 8;
+/// The longest sealed token: see `MAX_TOKEN` of the replies; the rest is what sealing adds.
+const MAX_SEALED: usize = 16 * 1024 + 64;
+
+/// A token's times, all since the epoch, in whole milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Times {
+    /// When it was obtained. No two tokens of one key share it.
+    pub since: Duration,
+    /// When a new one should be asked for.
+    pub refresh_at: Duration,
+    /// When it is worth nothing any more.
+    pub end: Duration,
+}
 
 /// What a slot says about its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Slot {
-    /// A token, and when it should be replaced.
+    /// A token.
     Token {
-        /// The token.
-        token: String,
-        /// When a new one should be asked for.
-        refresh_at: Duration,
-        /// When it is worth nothing any more.
+        /// Its times.
+        times: Times,
+        /// The token, sealed with [`token_head`] said beside it.
+        sealed: Vec<u8>,
+    },
+    /// A key set was fetched.
+    Fetched {
+        /// The digest of what came.
+        digest: [u8; 32],
+        /// Until when that counts as lately.
         end: Duration,
     },
     /// Not to be asked about until `end`.
@@ -63,6 +84,10 @@ pub enum Failure {
     Unavailable,
     /// The endpoint's reply was no usable token.
     Unusable,
+    /// The proxy could not reach the endpoint.
+    Unreachable,
+    /// The endpoint did not answer in time.
+    TimedOut,
 }
 
 /// The board's slots as one host shows them.
@@ -95,18 +120,37 @@ impl<H: Host> Slots<'_, H> {
             .is_some_and(|spot| self.write(&spot, key, slot))
     }
 
-    /// Empties a key's slot where it still holds this token; a lease or a newer token stays.
-    pub fn discard(&self, key: &SlotKey, token: &str, now: Duration) {
+    /// Empties a key's slot where it still holds the token that was obtained then; a lease or a
+    /// newer token stays.
+    pub fn discard(&self, key: &SlotKey, since: Duration, now: Duration) {
         if let Some(spot) = self.spot(key, now, Rank::Over)
-            && let Some(Slot::Token { token: held, .. }) = &spot.known
-            && held == token
+            && let Some(Slot::Token { times, .. }) = &spot.known
+            && times.since == since
         {
-            let over = Slot::Failed {
-                failure: Failure::Unusable,
-                end: now,
-            };
-            self.write(&spot, key, &over);
+            self.0.shared_set(&slot_name(spot.index), &[], spot.cas);
         }
+    }
+
+    /// Empties those of some slots that say nothing any more, and tells how many of them hold a
+    /// token.
+    pub fn sweep(&self, slots: std::ops::Range<u64>, now: Duration) -> u64 {
+        let mut tokens = 0;
+        for index in slots {
+            let name = slot_name(index);
+            let Some(Shared { value, cas }) = self.0.shared_get(&name) else {
+                continue;
+            };
+            match decode(&value) {
+                Some((_, slot)) if slot.is_live(now) => {
+                    tokens += u64::from(slot.rank() == Rank::Token);
+                }
+                _ if value.is_empty() || cas == 0 => {}
+                _ => {
+                    self.0.shared_set(&name, &[], cas);
+                }
+            }
+        }
+        tokens
     }
 
     /// Takes the lease of a key on which nobody has a word yet.
@@ -134,7 +178,7 @@ impl<H: Host> Slots<'_, H> {
             return true;
         };
         let newer = match &spot.known {
-            Some(Slot::Token { refresh_at, .. }) => *refresh_at > now,
+            Some(Slot::Token { times, .. }) => times.refresh_at > now,
             Some(other) => other.is_live(now),
             None => false,
         };
@@ -197,7 +241,7 @@ impl Slot {
     fn rank(&self) -> Rank {
         match self {
             Slot::Token { .. } => Rank::Token,
-            Slot::Failed { .. } => Rank::Failed,
+            Slot::Failed { .. } | Slot::Fetched { .. } => Rank::Failed,
             Slot::Leased { .. } => Rank::Leased,
         }
     }
@@ -206,7 +250,7 @@ impl Slot {
     fn displaces(&self) -> Rank {
         match self {
             Slot::Token { .. } => Rank::Token,
-            Slot::Failed { .. } | Slot::Leased { .. } => Rank::Failed,
+            Slot::Failed { .. } | Slot::Fetched { .. } | Slot::Leased { .. } => Rank::Failed,
         }
     }
 
@@ -215,7 +259,7 @@ impl Slot {
     fn is_live(&self, now: Duration) -> bool {
         let furthest = match self {
             Slot::Token { .. } => MAX_TOKEN_LIFE,
-            Slot::Failed { .. } | Slot::Leased { .. } => MAX_WORD,
+            Slot::Failed { .. } | Slot::Fetched { .. } | Slot::Leased { .. } => MAX_WORD,
         };
         self.end() > now && self.end() <= now.saturating_add(furthest)
     }
@@ -223,7 +267,8 @@ impl Slot {
     /// When the word of this slot ends.
     pub fn end(&self) -> Duration {
         match self {
-            Slot::Token { end, .. } | Slot::Failed { end, .. } | Slot::Leased { end, .. } => *end,
+            Slot::Token { times, .. } => times.end,
+            Slot::Fetched { end, .. } | Slot::Failed { end, .. } | Slot::Leased { end, .. } => *end,
         }
     }
 }
@@ -232,19 +277,30 @@ fn slot_name(index: u64) -> String {
     format!("doorward/1/token/{index}")
 }
 
+/// What a token's slot says readably: authenticated with the token, so that nothing of it can
+/// be changed by others.
+pub fn token_head(key: &SlotKey, times: &Times) -> Vec<u8> {
+    let mut head = head(1, key, times.end, millis(times.refresh_at));
+    head.extend(millis(times.since).to_le_bytes());
+    head
+}
+
+fn head(kind: u8, key: &SlotKey, end: Duration, number: u64) -> Vec<u8> {
+    let mut head = Vec::with_capacity(HEAD + 32);
+    head.extend([VERSION, kind]);
+    head.extend(key.0);
+    head.extend(millis(end).to_le_bytes());
+    head.extend(number.to_le_bytes());
+    head
+}
+
 fn encode(key: &SlotKey, slot: &Slot) -> Vec<u8> {
-    let (kind, extra, rest): (u8, u64, &[u8]) = match slot {
-        Slot::Token {
-            token, refresh_at, ..
-        } => (1, millis(*refresh_at), token.as_bytes()),
-        Slot::Failed { failure, .. } => (2, failure.code(), &[]),
-        Slot::Leased { owner, .. } => (3, *owner, &[]),
+    let (mut value, rest): (_, &[u8]) = match slot {
+        Slot::Token { times, sealed } => (token_head(key, times), sealed),
+        Slot::Failed { failure, end } => (head(2, key, *end, failure.code()), &[]),
+        Slot::Leased { owner, end } => (head(3, key, *end, *owner), &[]),
+        Slot::Fetched { digest, end } => (head(4, key, *end, 0), digest),
     };
-    let mut value = Vec::with_capacity(HEAD + rest.len());
-    value.extend([VERSION, kind]);
-    value.extend(key.0);
-    value.extend(millis(slot.end()).to_le_bytes());
-    value.extend(extra.to_le_bytes());
     value.extend(rest);
     value
 }
@@ -253,32 +309,44 @@ fn decode(value: &[u8]) -> Option<(SlotKey, Slot)> {
     let (head, rest) = value.split_first_chunk::<HEAD>()?;
     let ([version, kind], head) = head.split_first_chunk::<2>()?;
     let (key, head) = head.split_first_chunk::<32>()?;
-    let (end, extra) = head.split_first_chunk::<8>()?;
+    let (end, number) = head.split_first_chunk::<8>()?;
     let end = Duration::from_millis(u64::from_le_bytes(*end));
-    let extra = u64::from_le_bytes(*extra.first_chunk()?);
+    let number = u64::from_le_bytes(*number.first_chunk()?);
     if *version != VERSION {
         return None;
     }
     let slot = match kind {
-        1 => Slot::Token {
-            token: visible(rest)?,
-            refresh_at: Duration::from_millis(extra),
-            end,
-        },
+        1 => {
+            let (since, sealed) = rest.split_first_chunk::<8>()?;
+            if sealed.len() > MAX_SEALED {
+                return None;
+            }
+            Slot::Token {
+                times: Times {
+                    since: Duration::from_millis(u64::from_le_bytes(*since)),
+                    refresh_at: Duration::from_millis(number),
+                    end,
+                },
+                sealed: sealed.to_vec(),
+            }
+        }
         2 => Slot::Failed {
-            failure: Failure::from_code(extra)?,
+            failure: Failure::from_code(number)?,
             end,
         },
-        3 => Slot::Leased { owner: extra, end },
+        3 => Slot::Leased { owner: number, end },
+        4 => Slot::Fetched {
+            digest: rest.try_into().ok()?,
+            end,
+        },
         _ => return None,
     };
     Some((SlotKey(*key), slot))
 }
 
-/// A token is sent in a header: whatever wrote the slot, it is nothing but visible ASCII.
-fn visible(bytes: &[u8]) -> Option<String> {
-    let whole = !bytes.is_empty() && bytes.iter().all(u8::is_ascii_graphic);
-    whole.then(|| String::from_utf8(bytes.to_vec()).ok())?
+/// A time in whole milliseconds, as slots hold it.
+pub fn whole_millis(time: Duration) -> Duration {
+    Duration::from_millis(millis(time))
 }
 
 fn millis(time: Duration) -> u64 {
@@ -286,11 +354,13 @@ fn millis(time: Duration) -> u64 {
 }
 
 impl Failure {
-    const ALL: [Failure; 4] = [
+    const ALL: [Failure; 6] = [
         Failure::Refused,
         Failure::Limited,
         Failure::Unavailable,
         Failure::Unusable,
+        Failure::Unreachable,
+        Failure::TimedOut,
     ];
 
     /// A word for the log.
@@ -300,6 +370,8 @@ impl Failure {
             Failure::Limited => "too many requests",
             Failure::Unavailable => "unavailable",
             Failure::Unusable => "unusable reply",
+            Failure::Unreachable => "can't be reached",
+            Failure::TimedOut => "no answer in time",
         }
     }
 

@@ -20,7 +20,7 @@ use doorward_core::engine::{Decision, Engine};
 use doorward_core::host::{Answer, Call, DispatchError, Host, Level, Shared};
 use doorward_core::http::{Forward, Headers, Reply, Request, Verdict};
 use doorward_core::jose::HostVerifier;
-use doorward_core::observe::Event;
+use doorward_core::observe::{Event, Gauge};
 use doorward_core::policy;
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
@@ -49,6 +49,17 @@ pub struct World {
     /// worker's thread wrote in between.
     pub past: RefCell<Option<(usize, Board)>>,
     pub events: RefCell<Vec<Event>>,
+    pub gauges: RefCell<BTreeMap<Gauge, u64>>,
+    /// Whether workers reach each other's queues.
+    pub wakes: Cell<bool>,
+    /// Whether a worker may answer another request than the one it is called for.
+    pub resumes: Cell<bool>,
+    /// Which workers have an unheard message of another.
+    messages: RefCell<BTreeSet<usize>>,
+    /// The workers that can be woken.
+    awake: Cell<usize>,
+    /// How often a signature was to be checked that hosts can check.
+    pub checks: Cell<usize>,
     pub log: RefCell<Vec<(Level, String)>>,
     calls: RefCell<Vec<Pending>>,
     made: Cell<usize>,
@@ -82,6 +93,7 @@ pub struct FakeHost {
 
 impl HostVerifier for FakeHost {
     fn verify_signature(&self, _: &str, _: &[u8], _: &[u8], _: &[u8]) -> Option<bool> {
+        self.world.checks.set(self.world.checks.get() + 1);
         None
     }
 }
@@ -147,6 +159,21 @@ impl Host for FakeHost {
 
     fn wake(&self) {}
 
+    fn wake_others(&self) {
+        if self.world.wakes.get() {
+            let others = (0..self.world.awake.get()).filter(|other| *other != self.worker);
+            self.world.messages.borrow_mut().extend(others);
+        }
+    }
+
+    fn resumes_others(&self) -> bool {
+        self.world.resumes.get()
+    }
+
+    fn gauge(&self, gauge: Gauge, value: u64) {
+        self.world.gauges.borrow_mut().insert(gauge, value);
+    }
+
     fn log(&self, level: Level, line: &str) {
         self.world.log.borrow_mut().push((level, line.to_owned()));
     }
@@ -165,6 +192,12 @@ impl World {
             reachable: Cell::new(true),
             past: RefCell::default(),
             events: RefCell::default(),
+            gauges: RefCell::default(),
+            wakes: Cell::new(true),
+            resumes: Cell::new(true),
+            messages: RefCell::default(),
+            awake: Cell::new(0),
+            checks: Cell::new(0),
             log: RefCell::default(),
             calls: RefCell::default(),
             made: Cell::new(0),
@@ -187,8 +220,8 @@ impl World {
 /// A request that was put to a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket {
-    worker: usize,
-    id: u32,
+    pub worker: usize,
+    pub id: u32,
 }
 
 /// The workers of one proxy.
@@ -196,6 +229,8 @@ pub struct Proxy {
     pub world: Rc<World>,
     pub workers: Vec<Engine<FakeHost>>,
     verdicts: RefCell<BTreeMap<Ticket, Verdict>>,
+    /// Verdicts that had to be waited for, in the order in which they came.
+    pub resumed: RefCell<Vec<Ticket>>,
     bodies: RefCell<BTreeSet<Ticket>>,
     requests: Cell<u32>,
 }
@@ -204,6 +239,7 @@ impl Proxy {
     /// A proxy with some workers that run a policy.
     pub fn new(workers: usize, policy: &str) -> Proxy {
         let world = World::new();
+        world.awake.set(workers);
         let workers = (0..workers)
             .map(|worker| engine(&world, worker, policy))
             .collect();
@@ -211,6 +247,7 @@ impl Proxy {
             world,
             workers,
             verdicts: RefCell::default(),
+            resumed: RefCell::default(),
             bodies: RefCell::default(),
             requests: Cell::new(0),
         }
@@ -289,13 +326,31 @@ impl Proxy {
     }
 
     fn turn(&self, worker: usize) {
-        for (id, verdict) in self.workers[worker].turn() {
-            let before = self
-                .verdicts
-                .borrow_mut()
-                .insert(Ticket { worker, id }, verdict);
-            assert!(before.is_none(), "a second verdict on one request");
+        self.turn_alone(worker);
+        // Messages are heard at once, one worker after the other.
+        loop {
+            let heard = self.world.messages.borrow_mut().pop_first();
+            let Some(other) = heard else {
+                return;
+            };
+            self.workers[other].look_again();
+            self.turn_alone(other);
         }
+    }
+
+    fn turn_alone(&self, worker: usize) {
+        for (id, verdict) in self.workers[worker].turn() {
+            let ticket = Ticket { worker, id };
+            let before = self.verdicts.borrow_mut().insert(ticket, verdict);
+            assert!(before.is_none(), "a second verdict on one request");
+            self.resumed.borrow_mut().push(ticket);
+        }
+    }
+
+    /// A request's caller goes away.
+    pub fn leave(&self, ticket: Ticket) {
+        self.workers[ticket.worker].forget(ticket.id);
+        self.turn(ticket.worker);
     }
 
     /// Ticks every worker at this moment.
@@ -468,7 +523,7 @@ pub fn upstream(request: &Request, verdict: &Verdict) -> Vec<(String, String)> {
     for name in &forward.remove {
         pairs.retain(|(other, _)| !other.as_bytes().eq_ignore_ascii_case(name));
     }
-    for (name, value) in &forward.set {
+    for (name, value) in forward.to_set() {
         pairs.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
         pairs.push((name.clone(), text(value)));
     }

@@ -53,6 +53,27 @@ pub fn without_unused(wasm: &[u8]) -> Result<Vec<u8>> {
     Ok(module.finish())
 }
 
+/// The names of all functions that a module imports and exports.
+pub fn names(wasm: &[u8]) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload.context("the module")? {
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    names.push(import?.name.to_owned());
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    names.push(export?.name.to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(names)
+}
+
 #[cfg(test)]
 mod tests {
     use wasm_encoder::{CodeSection, ExportKind, Function, FunctionSection, TypeSection};

@@ -52,7 +52,7 @@ const LEAKS: [&str; 14] = [
 /// It has a target directory of its own, so that it can run inside `cargo test` without waiting for that one's lock.
 pub fn build() -> Result<PathBuf> {
     let _lock = lock::exclusive("module", PATIENCE)?;
-    let compiled = compile()?;
+    let compiled = compile("doorward")?;
     let wasm =
         std::fs::read(&compiled).with_context(|| format!("reading {}", compiled.display()))?;
     let module = paths::root().join("dist/doorward.wasm");
@@ -64,6 +64,18 @@ pub fn build() -> Result<PathBuf> {
         std::fs::write(&stamp, recipe)?;
     }
     Ok(module)
+}
+
+/// Builds another package of this workspace for the module's target, as the module is built but for what follows
+/// the compiler, and gives the path.
+pub fn build_beside(package: &str) -> Result<PathBuf> {
+    let _lock = lock::exclusive("module", PATIENCE)?;
+    compile(package)
+}
+
+/// The names of all functions that a module imports and exports.
+pub fn names(module: &Path) -> Result<Vec<String>> {
+    exports::names(&std::fs::read(module)?)
 }
 
 /// The module's size in bytes; an error where it is over [`BUDGET`].
@@ -84,16 +96,16 @@ pub fn hash(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn compile() -> Result<PathBuf> {
+fn compile(package: &str) -> Result<PathBuf> {
     ensure_target()?;
-    process::progress("building the module");
+    process::progress(&format!("building {package} for {TARGET}"));
     let directory = paths::target("module")?;
     let mut command = cargo();
     command
         .args([
             "build",
             "--package",
-            "doorward",
+            package,
             "--lib",
             "--release",
             "--target",
@@ -106,7 +118,8 @@ fn compile() -> Result<PathBuf> {
         command.arg("--quiet");
     }
     process::run(&mut command, PATIENCE)?;
-    Ok(directory.join(TARGET).join("release/doorward.wasm"))
+    let file = format!("release/{}.wasm", package.replace('-', "_"));
+    Ok(directory.join(TARGET).join(file))
 }
 
 fn cargo() -> Command {

@@ -1,11 +1,15 @@
 //! ECDSA on the three curves of RFC 7518 §3.4.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Decode, Encode};
 use p256::ecdsa::signature::Verifier;
 
+use super::comb::{self, Counted};
 use super::der::{EC_PUBLIC_KEY, Spki, two_integers};
 use crate::jose::verify::HostVerifier;
 use crate::jose::{Algorithm, KeyError};
@@ -19,9 +23,49 @@ pub(super) struct EcKey {
 }
 
 enum Point {
-    P256(p256::ecdsa::VerifyingKey),
+    P256(P256Key),
     P384(p384::ecdsa::VerifyingKey),
     P521(p521::ecdsa::VerifyingKey),
+}
+
+/// A point on P-256, with its table once that is worth its making.
+struct P256Key {
+    key: p256::ecdsa::VerifyingKey,
+    /// Whether a signature was proven without the table. A forger proves none, so no flood of forged
+    /// tokens takes the tables from the keys that are in use.
+    proven: AtomicBool,
+    table: OnceLock<Counted>,
+}
+
+impl P256Key {
+    fn new(key: p256::ecdsa::VerifyingKey) -> Self {
+        Self {
+            key,
+            proven: AtomicBool::new(false),
+            table: OnceLock::new(),
+        }
+    }
+
+    /// A key that proves one signature only never gets a table.
+    fn verify(&self, text: &[u8], signature: &p256::ecdsa::Signature) -> bool {
+        if let Some(table) = self.table() {
+            return comb::verify(table.comb(), text, signature);
+        }
+        let good = self.key.verify(text, signature).is_ok();
+        if good {
+            self.proven.store(true, Ordering::Relaxed);
+        }
+        good
+    }
+
+    fn table(&self) -> Option<&Counted> {
+        if self.table.get().is_none() && self.proven.load(Ordering::Relaxed) {
+            let table = Counted::new(&self.key.as_affine().into())?;
+            // Where another thread was faster, its table stays.
+            let _ = self.table.set(table);
+        }
+        self.table.get()
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -89,7 +133,7 @@ impl EcKey {
             Curve::P256 => {
                 let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(bytes).map_err(off_curve)?;
                 (
-                    Point::P256(key),
+                    Point::P256(P256Key::new(key)),
                     key.to_sec1_point(false).as_bytes().to_vec(),
                 )
             }
@@ -154,7 +198,7 @@ impl EcKey {
         match &self.point {
             Point::P256(key) => p256::ecdsa::Signature::from_slice(signature).is_ok_and(|parsed| {
                 self.ask(host, text, signature)
-                    .unwrap_or_else(|| key.verify(text, &parsed).is_ok())
+                    .unwrap_or_else(|| key.verify(text, &parsed))
             }),
             Point::P384(key) => p384::ecdsa::Signature::from_slice(signature).is_ok_and(|parsed| {
                 self.ask(host, text, signature)
@@ -185,5 +229,65 @@ impl EcKey {
             URL_SAFE_NO_PAD.encode(x),
             URL_SAFE_NO_PAD.encode(y)
         )
+    }
+}
+
+#[cfg(test)]
+impl EcKey {
+    /// An ES256 verdict without the table and with it.
+    pub(super) fn verify_both_ways(&self, text: &[u8], signature: &[u8]) -> Option<[bool; 2]> {
+        thread_local! {
+            /// The last key's table, for tests ask many times about one.
+            static LAST: std::cell::RefCell<(Vec<u8>, Option<comb::Comb>)> = const {
+                std::cell::RefCell::new((Vec::new(), None))
+            };
+        }
+
+        let Point::P256(point) = &self.point else {
+            return None;
+        };
+        let Ok(signature) = p256::ecdsa::Signature::from_slice(signature) else {
+            return Some([false, false]);
+        };
+        LAST.with_borrow_mut(|(coordinates, table)| {
+            if *coordinates != self.coordinates {
+                *coordinates = self.coordinates.clone();
+                *table = None;
+            }
+            let table = table.get_or_insert_with(|| comb::Comb::new(&point.key.as_affine().into()));
+            let plain = point.key.verify(text, &signature).is_ok();
+            Some([plain, comb::verify(table, text, &signature)])
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use p256::ecdsa::signature::Signer;
+
+    use super::*;
+    use crate::jose::NoHost;
+
+    #[test]
+    fn a_key_gets_its_table_once_it_has_proven_a_signature() {
+        let private = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
+        let public = private.verifying_key().to_sec1_point(false);
+        let key = EcKey::from_sec1(Curve::P256, public.as_bytes()).unwrap();
+        let signature: p256::ecdsa::Signature = private.sign(b"text");
+        let has_table = |key: &EcKey| match &key.point {
+            Point::P256(point) => point.table.get().is_some(),
+            _ => false,
+        };
+        let verify = |text: &[u8]| key.verify(text, &signature.to_bytes(), &NoHost);
+        for _ in 0..3 {
+            assert!(!verify(b"another text"));
+            assert!(!has_table(&key));
+        }
+        assert!(verify(b"text"));
+        assert!(!has_table(&key));
+        assert!(verify(b"text"));
+        assert!(has_table(&key));
+        assert!(verify(b"text"));
+        assert!(!verify(b"another text"));
     }
 }

@@ -1,5 +1,6 @@
 //! One key that proves signatures, from any of the forms that a policy or a JWKS gives it in.
 
+mod comb;
 mod der;
 mod ec;
 mod ed;
@@ -116,6 +117,11 @@ impl Key {
         self.kid.as_deref()
     }
 
+    /// From when on the key may be used, since 1970.
+    pub fn not_before(&self) -> Option<Duration> {
+        self.not_before
+    }
+
     /// From when on the key may not be used, since 1970.
     pub fn expires(&self) -> Option<Duration> {
         self.expires
@@ -222,6 +228,15 @@ impl Key {
             Material::Rsa(key) => key.verify_pkcs1(algorithm.hash(), text, signature, host),
             Material::Ec(key) => key.verify(text, signature, host),
             Material::Ed(key) => key.verify(text, signature),
+        }
+    }
+
+    /// An ES256 verdict by each of the ways to it; `None` for other keys.
+    #[cfg(test)]
+    pub(super) fn verify_both_ways(&self, text: &[u8], signature: &[u8]) -> Option<[bool; 2]> {
+        match &self.material {
+            Material::Ec(key) => key.verify_both_ways(text, signature),
+            _ => None,
         }
     }
 

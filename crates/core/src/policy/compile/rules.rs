@@ -3,7 +3,7 @@
 use super::publish::Endpoints;
 use super::{Compiler, TokenKind, names};
 use crate::authorize::{Authorize, Limit, Rate, Scopes};
-use crate::expression::{Expression, Place, Variable};
+use crate::expression::{Expression, Place, Variable, VariableSet};
 use crate::policy::document::{MapOr, OneOrMany, Path};
 use crate::policy::{Authenticate, Authorization, HeaderValue, Rule, Upstream, raw};
 use crate::reply::ErrorFormat;
@@ -13,6 +13,14 @@ use std::rc::Rc;
 
 /// The most limits that a policy has: each has its own buckets on the shared board.
 const MAX_LIMITS: usize = 64;
+
+/// What an identity brings along; a look-up's metadata may change under it.
+const OF_IDENTITY: VariableSet = VariableSet::of(&[
+    Variable::Client,
+    Variable::Claims,
+    Variable::Tenant,
+    Variable::Scopes,
+]);
 
 impl Compiler<'_> {
     pub(super) fn rules(
@@ -126,6 +134,7 @@ impl Compiler<'_> {
         let headers = upstream.headers.iter().map(|(_, value)| value);
         let identity = identity.iter().map(|(_, value)| value).filter(|_| !public);
         let expressions = headers.chain(identity).filter_map(HeaderValue::expression);
+        let made_of = variables::used(expressions.clone());
         let limited = limit.as_ref().map(|limit| &limit.per);
         let uses = authorize
             .uses()
@@ -146,6 +155,7 @@ impl Compiler<'_> {
             errors,
             limit,
             shadow: raw.shadow.unwrap_or(false),
+            headers_tell_identity_alone: OF_IDENTITY.union(made_of) == OF_IDENTITY,
             uses,
         })
     }
