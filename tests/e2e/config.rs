@@ -1,5 +1,7 @@
 //! Envoy's configuration around policies.
 
+use std::path::Path;
+
 use serde_json::{Map, Value, json};
 
 /// A listener with a policy.
@@ -27,6 +29,31 @@ impl Listener {
         let native =
             json!({"@type": "type.googleapis.com/google.protobuf.Struct", "value": policy});
         Self::configured(name, native)
+    }
+
+    /// The listener of an example: its policy word by word, with the variables of its `policy.env`. One hop in front
+    /// is trusted, so that a request may name its caller's address.
+    pub fn example(name: &'static str) -> Self {
+        let read = |file: &str| {
+            let path = xtask::paths::root().join("examples").join(name).join(file);
+            std::fs::read_to_string(path).unwrap()
+        };
+        let environment = read("policy.env");
+        let variables = environment.lines().filter(|line| !line.starts_with('#'));
+        let variables: Map<String, Value> = variables
+            .filter_map(|line| line.split_once('='))
+            .map(|(name, value)| (name.to_owned(), json!(value)))
+            .collect();
+        Self::new(name, read("policy.yaml"))
+            .environment(json!({"key_values": variables}))
+            .connection_manager("xff_num_trusted_hops", json!(1))
+            .stop_iteration()
+    }
+
+    /// The same with another policy.
+    pub fn with_policy(mut self, policy: &str) -> Self {
+        self.configuration["value"] = json!(policy);
+        self
     }
 
     fn configured(name: &'static str, configuration: Value) -> Self {
@@ -140,6 +167,36 @@ impl Listener {
 
 fn extend(object: &mut Value, more: &Map<String, Value>) {
     object.as_object_mut().unwrap().extend(more.clone());
+}
+
+/// The whole configuration, for listeners that come from a file which may change, and clusters on ports of this
+/// machine.
+pub fn envoy_with_updates(file: &Path, clusters: &[(&str, u16)]) -> String {
+    let directory = file.parent().unwrap();
+    let source = json!({"path": file, "watched_directory": {"path": directory}});
+    let dynamic =
+        json!({"lds_config": {"resource_api_version": "V3", "path_config_source": source}});
+    format!(
+        "{}node: {{id: doorward, cluster: tests}}\ndynamic_resources: {dynamic}\n",
+        envoy(&[], clusters)
+    )
+}
+
+/// Makes the file hold these listeners, all at once.
+pub fn update(file: &Path, module: &Path, listeners: &[Listener]) {
+    let listeners = listeners.iter().map(|listener| {
+        let mut listener = listener.render();
+        listener["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
+        listener
+    });
+    let response = json!({"resources": listeners.collect::<Vec<_>>()}).to_string();
+    let next = file.with_extension("next");
+    std::fs::write(
+        &next,
+        response.replace("{{module}}", module.to_str().unwrap()),
+    )
+    .unwrap();
+    std::fs::rename(next, file).unwrap();
 }
 
 /// The whole configuration, for these listeners and clusters on ports of this machine.

@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 use xtask::client::{Answer, Client, Connection};
 use xtask::envoy::{Envoy, Options};
 use xtask::idp::OidcProvider;
+use xtask::partner::Partner;
 use xtask::server::{Head, Received};
 use xtask::token_endpoint::Scripted;
 use xtask::upstream::Echo;
 
 use crate::config::{self, Listener};
 use crate::{
-    bodies, client_exchange, exchange_replies, four_surfaces, grpc, hostile_requests, observation,
-    outage, policy_forms, real_parts, token_endpoint, upstream_view,
+    bodies, client_exchange, client_signed, exchange_replies, four_surfaces, grpc,
+    hostile_requests, key_and_token, oauth_clients, observation, outage, policy_forms, real_parts,
+    signed_assertion, token_endpoint, upstream_view,
 };
 
 /// How long a condition is awaited.
@@ -26,6 +28,8 @@ pub struct Gateway {
     pub envoy: Envoy,
     pub upstream: Echo,
     pub idp: OidcProvider,
+    /// Who runs the same gateway: leads to the listener of [`signed_assertion`].
+    pub partner: Partner,
     endpoints: BTreeMap<&'static str, Scripted>,
 }
 
@@ -45,18 +49,27 @@ pub static GATEWAY: LazyLock<Gateway> = LazyLock::new(|| {
         .iter()
         .map(|(name, endpoint)| (*name, endpoint.port()))
         .collect();
-    clusters.extend([("upstream", upstream.port()), ("idp", idp.port())]);
+    let partner = Partner::start().unwrap();
+    clusters.extend([
+        ("upstream", upstream.port()),
+        ("idp", idp.port()),
+        ("partner", partner.port()),
+    ]);
     let listeners: Vec<Listener> = [
         client_exchange::listeners(),
+        client_signed::listeners(),
         exchange_replies::listeners(),
         bodies::listeners(),
         four_surfaces::listeners(),
         grpc::listeners(),
         hostile_requests::listeners(),
+        key_and_token::listeners(),
+        oauth_clients::listeners(),
         observation::listeners(),
         outage::listeners(),
         policy_forms::listeners(),
         real_parts::listeners(idp.issuer()),
+        signed_assertion::listeners(),
         token_endpoint::listeners(),
         upstream_view::listeners(),
     ]
@@ -65,10 +78,13 @@ pub static GATEWAY: LazyLock<Gateway> = LazyLock::new(|| {
     let options = Options::default()
         .component_log_level("wasm:debug")
         .env("HOST_SECRET", policy_forms::HOST_SECRET);
+    let envoy = Envoy::start(&config::envoy(&listeners, &clusters), options).unwrap();
+    partner.connect(envoy.address_of(signed_assertion::LISTENER).unwrap());
     Gateway {
-        envoy: Envoy::start(&config::envoy(&listeners, &clusters), options).unwrap(),
+        envoy,
         upstream,
         idp,
+        partner,
         endpoints,
     }
 });

@@ -127,6 +127,42 @@ fn private_keys_sign_in_pem_and_as_jwk() {
     }
 }
 
+#[test]
+fn the_keys_of_tokens_that_the_gateway_signs_sign_and_a_clients_token_names_it() {
+    for (example, authenticator, more, kid, claim) in [
+        (
+            "signed-assertion",
+            "session-token",
+            None,
+            json!("s-2026-11"),
+            None,
+        ),
+        (
+            "key-and-token",
+            "session-token",
+            None,
+            json!("s-2026-11"),
+            None,
+        ),
+        (
+            "client-signed",
+            "client-token",
+            Some("acme"),
+            json!(null),
+            Some("acme"),
+        ),
+    ] {
+        let file = |name: &str| repository(&format!("examples/{example}/{name}"));
+        let (policy, environment) = (file("policy.yaml"), file("policy.env"));
+        let mut arguments = vec!["mint", "--policy", &policy, "--env-file", &environment];
+        arguments.extend(["--authenticator", authenticator]);
+        arguments.extend(more.iter().flat_map(|client| ["--client", *client]));
+        let token = output(&arguments, "");
+        assert_eq!(part(&token, 0)["kid"], kid, "{example}");
+        assert_eq!(part(&token, 1)["clientName"], json!(claim), "{example}");
+    }
+}
+
 fn proves(token: &str, key: &Key) -> bool {
     let compact = Compact::parse(token.trim().as_bytes(), DEFAULT_MAX_TOKEN_LEN).unwrap();
     verify(&compact, key, &NoHost)

@@ -5,7 +5,7 @@
 //! its beginning with what is then known. So there is one story, and no state that could be
 //! half of one.
 
-use crate::authenticate::{Identity, Need, Stop, authenticate};
+use crate::authenticate::{Identity, Need, Stop, authenticate, mismatch};
 use crate::authorize::Limit;
 use crate::budget::{Place, Waiters};
 use crate::engine::Gateway;
@@ -382,7 +382,8 @@ fn judge_client<H: Host + 'static>(
     let proven = issue.prove(context, body)?;
     let identity = Identity::of(proven.client);
     if caller.tenant.is_some() && caller.tenant != identity.tenant {
-        return Err(Refusal::of(Reason::CredentialsMismatch).into());
+        let behind = std::slice::from_ref(&rule.authenticate);
+        return Err(mismatch(context, behind).into());
     }
     if let Some(limit) = limit.filter(|limit| limit.needs_client()) {
         identity.set_variables(rule.uses, scope);

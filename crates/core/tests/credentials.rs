@@ -290,26 +290,41 @@ fn the_last_token_speaks_and_else_the_last_that_names_a_client() {
 fn members_of_different_tenants_do_not_belong_together() {
     let proxy = Proxy::new(1, &store());
     let token = bearer(json!({"client_id": "other-shop", "tenant": "acme"}));
-    for (path, headers) in [
+    let (key, bearer) = (
+        "ApiKey realm=\"my realm\"",
+        "Bearer realm=\"my realm\", error=\"invalid_token\"",
+    );
+    for (path, headers, challenges) in [
         (
             "/two-keys",
             vec![("x-api-key", "ak_good"), ("x-second", "ak_other")],
+            vec![key],
         ),
         (
             "/two-keys",
             vec![("x-api-key", "ak_other"), ("x-second", "ak_good")],
+            vec![key],
         ),
         (
             "/key-and-token",
             vec![("x-api-key", "ak_other"), ("authorization", &*token)],
+            vec![key, bearer],
         ),
         (
             "/token-and-key",
             vec![("x-api-key", "ak_other"), ("authorization", &*token)],
+            vec![bearer, key],
         ),
     ] {
         let verdict = proxy.decide(get(path, &headers));
         assert_eq!(short(&verdict), "401 credentials_mismatch", "{path}");
+        let Verdict::Refuse(reply) = verdict else {
+            panic!("{path}")
+        };
+        let named = reply.headers.iter();
+        let named = named.filter(|(name, _)| name == "www-authenticate");
+        let named: Vec<_> = named.map(|(_, value)| value.as_str()).collect();
+        assert_eq!(named, challenges, "{path}");
     }
 }
 

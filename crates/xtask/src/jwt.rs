@@ -78,6 +78,14 @@ pub fn sign_hs256(claims: &Value, secret: &[u8]) -> Result<String> {
     )?)
 }
 
+/// Signs these claims by ES256 with this private key in PEM.
+pub fn sign_es256(claims: &Value, pem: &str, kid: Option<&str>) -> Result<String> {
+    let mut header = Header::new(Algorithm::ES256);
+    header.kid = kid.map(str::to_owned);
+    let key = EncodingKey::from_ec_pem(pem.as_bytes())?;
+    Ok(jsonwebtoken::encode(&header, claims, &key)?)
+}
+
 /// The time as tokens tell it: whole seconds since 1970, UTC.
 pub fn now() -> Result<i64> {
     Ok(SystemTime::now()

@@ -5,9 +5,10 @@
     reason = "all of this file is test code, which Clippy sees only in functions that are tests themselves"
 )]
 
-use xtask::demo::{config, scenarios};
+use xtask::demo::{compose, config, scenarios};
 use xtask::envoy::{Envoy, Options};
 use xtask::idp::OidcProvider;
+use xtask::partner::Partner;
 use xtask::registry::Registry;
 use xtask::upstream::Echo;
 use xtask::{module, paths};
@@ -31,7 +32,10 @@ fn every_example_answers_its_scenario_as_it_stands() {
             registry: registry.port(),
         };
         let local = config::localise(&yaml, ports, &module).unwrap();
+        let partner = Partner::start().unwrap();
+        let local = compose::with_partner(&local, partner.port()).unwrap();
         let envoy = Envoy::start(&local, Options::default()).unwrap();
+        partner.connect(envoy.address());
         for step in scenario.steps().unwrap() {
             if step.needs_idp_down() {
                 drop(idp.take());

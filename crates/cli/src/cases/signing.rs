@@ -136,7 +136,7 @@ impl TokenSource {
         subject: &Subject,
         clock: Timestamp,
     ) -> Result<String, String> {
-        let settings = match &self.authenticator {
+        let mut settings = match &self.authenticator {
             Some(name) => Settings::of(&subject.bytes, &subject.variables, name)?,
             None => Settings::default(),
         };
@@ -145,7 +145,7 @@ impl TokenSource {
                 Some(key) => key.signer()?,
                 None => return Err(unknown_key(name, keys.keys())),
             },
-            (None, Some(_)) => settings.secret(self.client.as_deref())?,
+            (None, Some(_)) => settings.signer(self.client.as_deref())?,
             (None, None) => {
                 return Err("expected `key`, `authenticator`, or both: who signs?".to_owned());
             }

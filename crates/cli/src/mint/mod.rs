@@ -22,8 +22,8 @@ use std::str::FromStr;
 /// Sign a test token.
 ///
 /// With --policy the token is made for one of its jwt authenticators: issuer, audience and
-/// demanded claims are filled in, and the policy's own HS secret signs it. With --key a
-/// private key signs. --claims goes over what is filled in; null takes a claim away.
+/// demanded claims are filled in, and the policy's own key signs it: an HS secret, or the first
+/// key of a token that the gateway signs itself. With --key a private key signs. --claims goes over what is filled in; null takes a claim away.
 #[derive(Debug, Args)]
 pub struct Mint {
     /// The policy whose authenticator the token is for.
@@ -68,7 +68,7 @@ pub struct Mint {
 impl Mint {
     /// Signs and prints.
     pub fn run(&self) -> Outcome {
-        let settings = match (&self.policy, &self.authenticator) {
+        let mut settings = match (&self.policy, &self.authenticator) {
             (Some(policy), Some(authenticator)) => {
                 let variables = self.environment.variables()?;
                 Settings::of(&read(policy)?, &variables, authenticator)
@@ -78,7 +78,7 @@ impl Mint {
         };
         let signer = match &self.key {
             Some(file) => Signer::read(file)?,
-            None => settings.secret(self.client.as_deref())?,
+            None => settings.signer(self.client.as_deref())?,
         };
         let token = Token {
             algorithm: self.algorithm,

@@ -51,6 +51,11 @@ impl Signer {
         })
     }
 
+    /// A private key in PEM.
+    pub fn of_pem(text: &str) -> Option<Signer> {
+        of_pem(text)
+    }
+
     /// A private key as a JWK.
     pub fn of_jwk(jwk: &Value) -> Option<Signer> {
         of_jwk(jwk)

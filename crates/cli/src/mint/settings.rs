@@ -17,6 +17,8 @@ pub struct Settings {
     /// The `typ` that it demands.
     pub typ: Option<String>,
     jwt: Value,
+    /// The keys that sign the tokens that are its keys, too (`keys: [{token: …}]`).
+    signing: Vec<Value>,
     clients: Value,
 }
 
@@ -57,7 +59,14 @@ impl Settings {
         if let Some(demanded) = jwt.get("claims").and_then(Value::as_object) {
             claims.extend(demanded.clone());
         }
+        let named = one_or_many(jwt.get("keys")).into_iter();
+        let named = named.filter_map(|key| key.get("token")?.as_str());
+        let signing = named.flat_map(|name| {
+            let token = policy.get("tokens").and_then(|tokens| tokens.get(name));
+            one_or_many(token.and_then(|token| token.get("sign")?.get("keys")))
+        });
         Ok(Settings {
+            signing: signing.cloned().collect(),
             typ: first("typ").and_then(|typ| typ.as_str().map(str::to_owned)),
             claims,
             clients: policy.get("clients").cloned().unwrap_or_default(),
@@ -73,9 +82,14 @@ impl Settings {
         }
     }
 
-    /// The secret that signs: the authenticator's first, or the client's.
-    pub fn secret(&self, client: Option<&str>) -> Result<Signer, String> {
+    /// The key that signs: the client's secret, the authenticator's first, or that of a token
+    /// whose keys the authenticator takes. A token of a client also names it, where the policy
+    /// says in which claim.
+    pub fn signer(&mut self, client: Option<&str>) -> Result<Signer, String> {
         if let Some(id) = client {
+            if let Some(claim) = self.client_claim() {
+                self.claims.insert(claim, id.into());
+            }
             let clients = one_or_many(Some(&self.clients));
             let found = clients.iter().find(|one| one.get("id") == Some(&json!(id)));
             let found = found.ok_or_else(|| format!("no client is called \"{id}\""))?;
@@ -94,7 +108,34 @@ impl Settings {
                 return Ok(Signer::of_secret(&secret, kid));
             }
         }
+        for key in &self.signing {
+            let kid = key.get("kid").and_then(Value::as_str);
+            let pem = key.get("pem").and_then(Value::as_str);
+            let secret = key.get("secret").and_then(secret_bytes);
+            let signer = match (key.get("jwk"), pem, secret) {
+                (Some(jwk), _, _) => Signer::of_jwk(jwk),
+                (_, Some(pem), _) => Signer::of_pem(pem),
+                (_, _, secret) => secret.map(|secret| Signer::of_secret(&secret, None)),
+            };
+            if let Some(signer) = signer {
+                return Ok(match kid {
+                    Some(kid) => signer.with_kid(kid),
+                    None => signer,
+                });
+            }
+        }
         Err("this authenticator has no secret of its own: give the private key by --key, or the client whose secret signs by --client".to_owned())
+    }
+}
+
+impl Settings {
+    /// The claim that names the client whose key counts, where `keys.client` is as simple as
+    /// `claims.client_id`.
+    fn client_claim(&self) -> Option<String> {
+        let expression = self.jwt.get("keys")?.get("client")?.as_str()?;
+        let claim = expression.trim().strip_prefix("claims.")?;
+        let simple = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        claim.chars().all(simple).then(|| claim.to_owned())
     }
 }
 

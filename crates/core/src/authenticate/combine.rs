@@ -6,7 +6,7 @@ use crate::host::Host;
 use crate::http::Refusal;
 use crate::observe::Step;
 use crate::policy::Authenticate;
-use crate::reply::Reason;
+use crate::reply::{Challenge, Reason};
 
 /// Who calls, or why that can't be said.
 pub fn authenticate<H: Host + 'static>(
@@ -90,6 +90,39 @@ fn rank(refusal: &Refusal) -> Rank {
     }
 }
 
+/// The refusal of credentials that don't belong together. All were presented, and any may be the
+/// one to replace: each is challenged (RFC 9110 §11.6.1).
+pub fn mismatch<H>(context: &Context<'_, H>, members: &[Authenticate]) -> Refusal {
+    let mut refusal = Refusal::of(Reason::CredentialsMismatch);
+    let authenticators = &context.gateway.policy.authenticators;
+    challenge(authenticators, members, &mut refusal.challenges);
+    refusal
+}
+
+fn challenge(
+    authenticators: &[Authenticator],
+    members: &[Authenticate],
+    challenges: &mut Vec<Challenge>,
+) {
+    for member in members {
+        match member {
+            Authenticate::Public => {}
+            Authenticate::Any(members) | Authenticate::All(members) => {
+                challenge(authenticators, members, challenges);
+            }
+            Authenticate::One(index) => {
+                let found = authenticators.get(*index);
+                let refusal = found.map(|one| one.refuse(Reason::CredentialsMismatch));
+                for challenge in refusal.into_iter().flat_map(|refusal| refusal.challenges) {
+                    if !challenges.contains(&challenge) {
+                        challenges.push(challenge);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// All of them in order; the last token speaks, else the last that names a client.
 fn all<H: Host + 'static>(
     context: &Context<'_, H>,
@@ -103,7 +136,7 @@ fn all<H: Host + 'static>(
         // Whoever says nothing of a tenant can't contradict.
         match (&tenant, &identity.tenant) {
             (Some(one), Some(other)) if one != other => {
-                return Err(Refusal::of(Reason::CredentialsMismatch).into());
+                return Err(mismatch(context, members).into());
             }
             (None, Some(_)) => tenant = identity.tenant.clone(),
             _ => {}

@@ -12,7 +12,7 @@ mod verified;
 pub use api_key::ApiKeyAuthenticator;
 pub use client_credentials::{ClientCredentials, PairSource, exchanged, with_body};
 pub use client_keys::ClientKeys;
-pub use combine::authenticate;
+pub use combine::{authenticate, mismatch};
 pub use identity::{ClientFacts, Identity, MadeHeaders};
 pub use jwt::JwtAuthenticator;
 pub use token_claims::TokenClaims;

@@ -23,8 +23,7 @@ macro_rules! reasons {
                 PublicReason { name: $pname, status: $status, message: $message };
         )*
 
-        /// Every public reason of the policy language, in the order of their statuses. A policy may
-        /// word all of them, also those that this version never gives.
+        /// Every public reason of the policy language, in the order of their statuses.
         pub const PUBLIC_REASONS: &[PublicReason] = &[$($public),*];
 
         /// The detailed reason of a refusal: what the operator sees.

@@ -54,6 +54,12 @@ impl Client {
         self
     }
 
+    /// Where the requests go.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Opens a connection that is kept between requests.
     pub fn connect(&self) -> Result<Connection> {
         Connection::open(self.address, self.timeout)

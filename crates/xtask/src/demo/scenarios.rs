@@ -16,11 +16,23 @@ pub enum Scenario {
     ClientExchange,
     /// Two surfaces with bearer tokens, two with API keys
     FourSurfaces,
+    /// An ES256 assertion buys a session token
+    SignedAssertion,
+    /// An API key and a token from a login
+    KeyAndToken,
+    /// HS256 with the client's own secret
+    ClientSigned,
 }
 
 impl Scenario {
     /// All of them, in the order they run.
-    pub const ALL: [Self; 2] = [Self::ClientExchange, Self::FourSurfaces];
+    pub const ALL: [Self; 5] = [
+        Self::ClientExchange,
+        Self::FourSurfaces,
+        Self::SignedAssertion,
+        Self::KeyAndToken,
+        Self::ClientSigned,
+    ];
 
     /// Its name, also on the command line.
     #[must_use]
@@ -28,7 +40,16 @@ impl Scenario {
         match self {
             Self::ClientExchange => "client-exchange",
             Self::FourSurfaces => "four-surfaces",
+            Self::SignedAssertion => "signed-assertion",
+            Self::KeyAndToken => "key-and-token",
+            Self::ClientSigned => "client-signed",
         }
+    }
+
+    /// Whether the repository's `envoy.yaml` holds it; else its example's is added, as a listener of its own.
+    #[must_use]
+    pub fn is_in_the_root(self) -> bool {
+        matches!(self, Self::ClientExchange | Self::FourSurfaces)
     }
 
     /// Its requests.
@@ -36,6 +57,9 @@ impl Scenario {
         match self {
             Self::ClientExchange => Ok(client_exchange()),
             Self::FourSurfaces => four_surfaces(),
+            Self::SignedAssertion => super::signed_assertion::steps(),
+            Self::KeyAndToken => Ok(super::key_and_token::steps()),
+            Self::ClientSigned => super::client_signed::steps(),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! One line of the demo: a request, and what must come of it.
 
+use std::sync::{Arc, Mutex};
+
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
-use crate::server::Received;
+use crate::server::{Received, locked};
 
 /// A request with its expected answer. The default expectation is a 200 from the upstream.
 #[derive(Debug, Clone)]
@@ -14,8 +16,12 @@ pub struct Step {
     path: String,
     host: Option<String>,
     headers: Vec<(String, String)>,
+    bearer: Option<Token>,
+    keeps: Option<(&'static str, Token)>,
     body: Option<Value>,
+    here: bool,
     times: u32,
+    until: Option<u32>,
     without_idp: bool,
     status: u16,
     reason: Option<&'static str>,
@@ -23,6 +29,10 @@ pub struct Step {
     seen: Vec<(&'static str, Seen)>,
     exchanges: Option<u64>,
 }
+
+/// A token that one step gets and others send.
+#[derive(Debug, Clone, Default)]
+pub struct Token(Arc<Mutex<String>>);
 
 /// What the upstream must have seen of a header.
 #[derive(Debug, Clone)]
@@ -42,8 +52,12 @@ impl Step {
             path: path.to_owned(),
             host: None,
             headers: Vec::new(),
+            bearer: None,
+            keeps: None,
             body: None,
+            here: false,
             times: 1,
+            until: None,
             without_idp: false,
             status: 200,
             reason: None,
@@ -67,6 +81,27 @@ impl Step {
         self
     }
 
+    /// Sends this token, which an earlier step keeps, in `Authorization`.
+    #[must_use]
+    pub fn bearer(mut self, token: &Token) -> Self {
+        self.bearer = Some(token.clone());
+        self
+    }
+
+    /// Expects the gateway to answer by itself, not the upstream.
+    #[must_use]
+    pub fn answered_here(mut self) -> Self {
+        self.here = true;
+        self
+    }
+
+    /// Keeps the token at this JSON pointer of the answer's body.
+    #[must_use]
+    pub fn keeps(mut self, pointer: &'static str, token: &Token) -> Self {
+        self.keeps = Some((pointer, token.clone()));
+        self
+    }
+
     /// A body in JSON, which the upstream must see unchanged.
     #[must_use]
     pub fn json(mut self, body: Value) -> Self {
@@ -78,6 +113,13 @@ impl Step {
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.times = times;
+        self
+    }
+
+    /// Sent at most this often and once more, until the answer is the expected one.
+    #[must_use]
+    pub fn until(mut self, times: u32) -> Self {
+        self.until = Some(times);
         self
     }
 
@@ -143,10 +185,23 @@ impl Step {
         self.without_idp
     }
 
-    /// Sends it once.
+    /// Sends it once, or until the answer is the expected one.
     pub fn send(&self, client: &Client) -> anyhow::Result<Answer> {
+        let mut answer = self.send_once(client)?;
+        for _ in 0..self.until.unwrap_or_default() {
+            if answer.status != self.status {
+                answer = self.send_once(client)?;
+            }
+        }
+        if let Some((pointer, token)) = &self.keeps {
+            *locked(&token.0) = answer.at(pointer).as_str().unwrap_or_default().to_owned();
+        }
+        Ok(answer)
+    }
+
+    fn send_once(&self, client: &Client) -> anyhow::Result<Answer> {
         let mut request = client.request(self.method, &self.path);
-        for (name, value) in &self.headers {
+        for (name, value) in self.all_headers() {
             request = request.header(name, value);
         }
         if let Some(host) = &self.host {
@@ -158,16 +213,24 @@ impl Step {
         request.send()
     }
 
+    fn all_headers(&self) -> Vec<(String, String)> {
+        let bearer = self.bearer.iter().map(|token| {
+            (
+                "Authorization".to_owned(),
+                format!("Bearer {}", locked(&token.0)),
+            )
+        });
+        self.headers.iter().cloned().chain(bearer).collect()
+    }
+
     /// The same request as a line for the shell.
     #[must_use]
     pub fn curl(&self, base: &str) -> String {
         let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
         let mut line = format!("curl -i {}", quoted(&format!("{base}{}", self.path)));
         let host = self.host.iter().map(|host| format!("Host: {host}"));
-        let headers = self
-            .headers
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}"));
+        let headers = self.all_headers().into_iter();
+        let headers = headers.map(|(name, value)| format!("{name}: {value}"));
         for header in host.chain(headers) {
             line.push_str(&format!(" -H {}", quoted(&header)));
         }
@@ -219,7 +282,7 @@ impl Step {
             Ok(received) => {
                 self.check_upstream(&received, &mut expect);
             }
-            Err(_) if self.status == 200 => expect(
+            Err(_) if self.status == 200 && !self.here => expect(
                 "answered by".to_owned(),
                 "the upstream".to_owned(),
                 answer.text(),
@@ -230,7 +293,7 @@ impl Step {
     }
 
     fn check_upstream(&self, received: &Received, expect: &mut impl FnMut(String, String, String)) {
-        if self.status >= 400 {
+        if self.status >= 400 || self.here {
             expect(
                 "upstream".to_owned(),
                 "no request".to_owned(),
@@ -254,6 +317,18 @@ impl Step {
                 body.to_string(),
                 received.body.clone().unwrap_or_default(),
             );
+        }
+    }
+
+    /// Why the answer is what it is, in a word or two.
+    #[must_use]
+    pub fn why(&self, answer: &Answer) -> String {
+        if answer.upstream().is_ok() {
+            "passed".to_owned()
+        } else if answer.status < 300 {
+            "answered here".to_owned()
+        } else {
+            reason_of(answer).unwrap_or_default()
         }
     }
 
@@ -283,7 +358,15 @@ impl Step {
 /// The reason that a refusal tells, in whichever form its body has.
 #[must_use]
 pub fn reason_of(answer: &Answer) -> Option<String> {
-    let fields = ["/reason", "/message", "/detail", "/title"];
+    // A number in `code` says no more than the status.
+    let fields = [
+        "/reason",
+        "/code",
+        "/message",
+        "/error_description",
+        "/detail",
+        "/title",
+    ];
     fields
         .iter()
         .find_map(|pointer| answer.at(pointer).as_str().map(str::to_owned))

@@ -49,6 +49,8 @@ enum TokenKind {
 /// # Errors
 /// Every problem of the document with its place and the mend; none of them holds a value
 /// that could be a secret.
+// Its one caller would have it inlined, and compiled for speed.
+#[inline(never)]
 pub fn load(
     configuration: &[u8],
     environment: &dyn Fn(&str) -> Option<String>,
