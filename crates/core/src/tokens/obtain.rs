@@ -2,8 +2,9 @@
 
 use super::known::{Failed, Lookup};
 use super::reply::{self, ExchangeFailure, Obtained};
+use super::resilience::Entry;
 use super::slots::{Failure, Slots, whole_millis};
-use super::{Breaker, Exchange, Held, Pair, SlotKey};
+use super::{Breaker, BreakerSettings, Exchange, Held, Pair, SlotKey};
 use crate::budget::Endpoint;
 use crate::engine::Gateway;
 use crate::host::{Answer, Call, Host, Level};
@@ -132,10 +133,15 @@ impl<H: Host + 'static> Gateway<H> {
         let Some(entry) = entered else {
             return Err(ExchangeFailure::Open);
         };
+        let mut passage = Passage {
+            gateway: self,
+            exchange,
+            settings: &settings.breaker,
+            entry,
+            failed: None,
+        };
         let (outcome, failed) = self.try_endpoint(exchange, settings, pair).await;
-        self.with_breaker(exchange, |breaker, now| {
-            breaker.leave(&settings.breaker, now, entry, failed);
-        });
+        passage.failed = failed;
         outcome
     }
 
@@ -344,6 +350,25 @@ impl<H: Host + 'static> Gateway<H> {
             return Ok(held);
         }
         Err(self.fail(key, failure, pause))
+    }
+}
+
+/// An exchange that a breaker let in, and hears of at its end. That comes without an outcome where
+/// the request's own task asks, and its client leaves.
+struct Passage<'g, H: Host + 'static> {
+    gateway: &'g Gateway<H>,
+    exchange: usize,
+    settings: &'g BreakerSettings,
+    entry: Entry,
+    failed: Option<bool>,
+}
+
+impl<H: Host + 'static> Drop for Passage<'_, H> {
+    fn drop(&mut self) {
+        let (entry, failed) = (self.entry, self.failed);
+        self.gateway.with_breaker(self.exchange, |breaker, now| {
+            breaker.leave(self.settings, now, entry, failed);
+        });
     }
 }
 
