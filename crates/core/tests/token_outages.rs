@@ -134,3 +134,17 @@ fn a_probe_whose_client_leaves_leaves_the_endpoint_to_the_next_one() {
     proxy.reply(200, &token("one", 60));
     assert_eq!(proxy.said(ticket), "ok");
 }
+
+#[test]
+fn without_a_board_a_worker_still_grants_the_peace_that_is_asked_for() {
+    let proxy = Proxy::new(1, POLICY);
+    proxy.world.board.borrow_mut().clear();
+    proxy.world.writable.set(false);
+    proxy.ask(0, by("a"));
+    proxy.answer(&proxy.call(), reply_after(429, 30));
+    assert_eq!(
+        short(&proxy.decide(by("b"))),
+        "429 exchange_limited after 30"
+    );
+    assert_eq!(proxy.made(), 1);
+}
