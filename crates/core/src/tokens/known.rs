@@ -146,10 +146,14 @@ impl<H: Host> Gateway<H> {
             Some(Slot::Failed {
                 failure: Failure::Refused,
                 end,
-            }) => Lookup::Failed(Failed {
-                failure: Failure::Refused,
-                end,
-            }),
+            }) => {
+                // What the endpoint refuses now isn't served once that is forgotten, either.
+                self.tokens.held.borrow_mut().remove(key);
+                Lookup::Failed(Failed {
+                    failure: Failure::Refused,
+                    end,
+                })
+            }
             // A token in the hand outweighs another worker's bad luck.
             other => match (held, other) {
                 (Some(held), _) => Lookup::Found(held),

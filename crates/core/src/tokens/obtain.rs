@@ -22,6 +22,9 @@ const GRACE: Duration = Duration::from_secs(3);
 /// The longest that one pair's 429 keeps every other pair away: many endpoints count by
 /// client, and a stranger may provoke one.
 const MAX_SHARED_PAUSE: Duration = Duration::from_secs(60);
+/// How long after a token is to be replaced every worker that uses it has looked for a newer one:
+/// more than a tick and the time between two passes.
+const LOOK: Duration = Duration::from_secs(2);
 /// How long an endpoint that failed is left alone by the same pair.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -309,10 +312,16 @@ impl<H: Host + 'static> Gateway<H> {
                         &format!("tokens.{}: the token endpoint refuses the gateway's own client; check `client`", settings.name),
                     );
                 }
-                // What the endpoint refuses now isn't served from memory any longer.
-                self.tokens.held.borrow_mut().remove(key);
                 self.host.count(Event::ExchangeRefused);
-                return Err(self.fail(key, Failure::Refused, settings.cache_failures));
+                // What the endpoint refuses now isn't served from memory any longer: neither from
+                // this worker's, nor from that of others, who look again when this refresh would
+                // have ended.
+                let now = self.host.now();
+                let lost = self.tokens.held.borrow_mut().remove(key);
+                let looked = lost.map(|held| held.times.refresh_at.saturating_sub(now));
+                let looked = looked.map(|wait| wait.saturating_add(LOOK));
+                let pause = settings.cache_failures.max(looked.unwrap_or_default());
+                return Err(self.fail(key, Failure::Refused, pause));
             }
             ExchangeFailure::Limited(seconds) => (Failure::Limited, Duration::from_secs(seconds)),
             ExchangeFailure::Unavailable(Some(seconds)) => {
