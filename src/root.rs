@@ -111,9 +111,15 @@ impl Root {
     }
 
     fn set_tick(&self, period: u32) {
-        if self.tick.replace(period) != period {
-            hostcalls::set_tick_period(period);
+        let before = self.tick.replace(period);
+        if before == period {
+            return;
         }
+        // A second period beside the first is a trap in Kong's engine.
+        if before != 0 {
+            hostcalls::set_tick_period(0);
+        }
+        hostcalls::set_tick_period(period);
     }
 }
 
