@@ -439,3 +439,12 @@ fn a_policy_that_would_not_load_is_told_and_nothing_runs() {
         run.stderr
     );
 }
+
+#[test]
+fn a_mismatch_names_some_of_many_calls() {
+    let cases = "cases: [{name: a, when: {advance: 8784h, then: {callouts: 0}}}]";
+    let run = run("cases-many-calls", cases);
+    assert_eq!(run.code, 1, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains(" more"), "{}", run.stdout);
+    assert!(run.stdout.len() < 3000, "{}", run.stdout);
+}
