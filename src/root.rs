@@ -5,7 +5,7 @@ use crate::host::{ProxyHost, log};
 use crate::hostcalls::{self, Buffer, HeaderMap};
 use crate::request::{RequestContext, Stage, apply, refuse_unread};
 use doorward_core::engine::Engine;
-use doorward_core::host::{Answer, Host, Level};
+use doorward_core::host::{Answer, Host, Level, retry_after};
 use doorward_core::http::{Headers, Verdict};
 use doorward_core::policy;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -13,6 +13,7 @@ use proxy_wasm::types::ContextType;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// How often time passes where nothing waits for it.
 const TICK: u32 = 1000;
@@ -110,9 +111,15 @@ impl Root {
     }
 
     fn set_tick(&self, period: u32) {
-        if self.tick.replace(period) != period {
-            hostcalls::set_tick_period(period);
+        let before = self.tick.replace(period);
+        if before == period {
+            return;
         }
+        // A second period beside the first is a trap in Kong's engine.
+        if before != 0 {
+            hostcalls::set_tick_period(0);
+        }
+        hostcalls::set_tick_period(period);
     }
 }
 
@@ -121,7 +128,8 @@ impl Context for Root {
         let Some(engine) = self.engine() else {
             return;
         };
-        engine.answer(call, read_answer(headers, body_size));
+        let now = engine.gateway().host.now();
+        engine.answer(call, read_answer(headers, body_size, now));
         self.turn(&engine);
     }
 }
@@ -188,7 +196,7 @@ impl RootContext for Root {
 
 /// Reads the reply that the proxy holds. Only a reply without any header is a failure: the
 /// proxy's own status sticks after the first one (measured on Envoy 1.40).
-fn read_answer(headers: usize, body_size: usize) -> Answer {
+fn read_answer(headers: usize, body_size: usize, now: Duration) -> Answer {
     if headers == 0 || body_size > MAX_REPLY {
         return Answer::Failed;
     }
@@ -198,14 +206,11 @@ fn read_answer(headers: usize, body_size: usize) -> Answer {
     else {
         return Answer::Failed;
     };
-    let number = |name| {
-        let text = std::str::from_utf8(headers.first(name)?).ok()?;
-        text.trim().parse::<u64>().ok()
-    };
-    let Some(status) = number(":status").and_then(|status| u16::try_from(status).ok()) else {
+    let text = |name| std::str::from_utf8(headers.first(name)?).ok();
+    let Some(status) = text(":status").and_then(|status| status.parse().ok()) else {
         return Answer::Failed;
     };
-    let retry_after = number("retry-after");
+    let retry_after = text("retry-after").and_then(|text| retry_after(text, now));
     // Envoy answers calls itself where it can't reach the server; what comes from a server has
     // this header (measured on Envoy 1.40), and what says when to come again is no proxy's.
     let is_real = retry_after.is_some() || headers.first("x-envoy-upstream-service-time").is_some();

@@ -198,6 +198,19 @@ fn mistakes_in_the_cases_are_told_with_their_places_and_nothing_runs() {
             "cases[0].given.callouts[0]: expected exactly one of `answer`",
         ),
         (
+            format!(
+                "callouts: [{{fails: true}}, {{cluster: a}}]\n{}",
+                case(&format!(
+                    "given: {{callouts: [{{fails: true}}]}}, {get}, then: {{upstream: {{}}}}"
+                ))
+            ),
+            "cases.yaml: callouts[1]: expected exactly one of `answer`",
+        ),
+        (
+            case(&format!("{get}, then: {{callouts: {{}}}}")),
+            "nothing is asked for",
+        ),
+        (
             case(&format!(
                 "given: {{callouts: [{{answer: {{jwks: ipd}}}}]}}, {get}, then: {{upstream: {{}}}}"
             )),
@@ -299,7 +312,20 @@ fn callouts_answer_in_order_late_never_or_not_at_all() {
   - name: no answer in time
     given: {{callouts: [{{times_out: true, times: always}}]}}
     when: {{{ask}}}
-    then: {{status: 503, callouts: {{idp: 2}}}}
+    then: {{status: 503, reason: exchange_timeout, callouts: {{idp: 2}}}}
+  - name: an answer that comes too late
+    given: {{callouts: [{{cluster: idp, after: 3s, times: always, answer: {token}}}]}}
+    when: {{{ask}}}
+    then: {{status: 503, reason: exchange_timeout}}
+  - name: an answer that comes just in time
+    given: {{callouts: [{{cluster: idp, after: 2999ms, answer: {token}}}]}}
+    when: {{{ask}}}
+    then: {{upstream: {{}}}}
+  - name: answers a year late hold nobody up
+    given: {{callouts: [{{cluster: idp, after: 8784h, times: always, answer: {token}}}]}}
+    when:
+      - {{{ask}}}
+      - {{advance: 8784h, then: {{callouts: {{idp: 0}}}}}}
   - name: no answer ever
     given: {{callouts: [{{never: true, times: always}}]}}
     when: {{{ask}}}
@@ -412,4 +438,13 @@ fn a_policy_that_would_not_load_is_told_and_nothing_runs() {
         "{}",
         run.stderr
     );
+}
+
+#[test]
+fn a_mismatch_names_some_of_many_calls() {
+    let cases = "cases: [{name: a, when: {advance: 8784h, then: {callouts: 0}}}]";
+    let run = run("cases-many-calls", cases);
+    assert_eq!(run.code, 1, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains(" more"), "{}", run.stdout);
+    assert!(run.stdout.len() < 3000, "{}", run.stdout);
 }

@@ -2,6 +2,7 @@
 
 use crate::jose::HostVerifier;
 use crate::observe::{Event, Gauge, Step};
+use crate::policy::document::Timestamp;
 use std::time::Duration;
 
 /// The outside world. Every method returns at once; answers to [`Host::dispatch`] come
@@ -109,7 +110,7 @@ pub enum Answer {
     Reply {
         /// The HTTP status.
         status: u16,
-        /// `Retry-After` in seconds, where the reply has it in that form.
+        /// `Retry-After` in seconds; see [`retry_after`].
         retry_after: Option<u64>,
         /// The body, whole.
         body: Vec<u8>,
@@ -134,6 +135,66 @@ impl std::fmt::Debug for Answer {
             Answer::Unreachable => f.write_str("Unreachable"),
             Answer::TimedOut => f.write_str("TimedOut"),
             Answer::NotSent => f.write_str("NotSent"),
+        }
+    }
+}
+
+/// The months of an HTTP date.
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// For how many seconds a `Retry-After` (RFC 9110 §10.2.3) asks, which is a number or a date in the
+/// form that is not obsolete, `Sun, 06 Nov 1994 08:49:37 GMT`. A date that is past asks for none,
+/// and `None` is no such text.
+pub fn retry_after(text: &str, now: Duration) -> Option<u64> {
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // What doesn't fit is longer than anybody waits.
+        return Some(text.parse().unwrap_or(u64::MAX));
+    }
+    let (_, date) = text.strip_suffix(" GMT")?.split_once(", ")?;
+    let (date, time) = date.rsplit_once(' ')?;
+    let (day, date) = date.split_once(' ')?;
+    let (month, year) = date.split_once(' ')?;
+    let month = MONTHS.iter().position(|one| *one == month)? + 1;
+    let date: Timestamp = format!("{year}-{month:02}-{day}T{time}Z").parse().ok()?;
+    let end = Duration::from_secs(u64::try_from(date.unix_seconds).unwrap_or(0));
+    let left = end.saturating_sub(now);
+    Some(left.as_secs() + u64::from(left.subsec_nanos() > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_after_is_seconds_or_a_date() {
+        // Sun, 06 Nov 1994 08:49:07.5 GMT
+        let now = Duration::from_millis(784_111_747_500);
+        for (text, seconds) in [
+            ("30", Some(30)),
+            (" 0 ", Some(0)),
+            ("99999999999999999999999", Some(u64::MAX)),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(30)),
+            ("Sun, 06 Nov 1994 08:49:07 GMT", Some(0)),
+            ("Thu, 01 Jan 1970 00:00:00 GMT", Some(0)),
+            ("Fri, 31 Dec 1950 23:59:59 GMT", Some(0)),
+            ("Mon, 06 Nov 1995 08:49:37 GMT", Some(365 * 24 * 3600 + 30)),
+            ("", None),
+            ("-1", None),
+            ("+5", None),
+            ("1.5", None),
+            ("soon", None),
+            ("Sun, 06 Nov 1994 08:49:37 CET", None),
+            ("Sun, 06 nov 1994 08:49:37 GMT", None),
+            ("Sun, 36 Nov 1994 08:49:37 GMT", None),
+            ("Sun, 06 Nov 1994 GMT", None),
+            ("Sun,  GMT", None),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", None),
+            ("Sun Nov  6 08:49:37 1994", None),
+        ] {
+            assert_eq!(retry_after(text, now), seconds, "{text}");
         }
     }
 }

@@ -116,3 +116,35 @@ fn strangers_whose_pairs_are_disliked_shut_nobody_out() {
         assert_eq!(proxy.said(ticket), "ok", "{status}");
     }
 }
+
+#[test]
+fn a_probe_whose_client_leaves_leaves_the_endpoint_to_the_next_one() {
+    let policy = POLICY.replace("failures: 1000", "failures: 1");
+    let proxy = Proxy::new(1, &policy);
+    // Where each request makes its own call, the call's task goes with the request.
+    proxy.world.resumes.set(false);
+    proxy.ask(0, by("a"));
+    proxy.reply(500, "");
+    proxy.jump(seconds(10));
+    let probe = proxy.ask(0, by("b"));
+    proxy.leave(probe);
+    proxy.reply(200, &token("one", 60));
+    proxy.jump(seconds(10));
+    let ticket = proxy.ask(0, by("c"));
+    proxy.reply(200, &token("one", 60));
+    assert_eq!(proxy.said(ticket), "ok");
+}
+
+#[test]
+fn without_a_board_a_worker_still_grants_the_peace_that_is_asked_for() {
+    let proxy = Proxy::new(1, POLICY);
+    proxy.world.board.borrow_mut().clear();
+    proxy.world.writable.set(false);
+    proxy.ask(0, by("a"));
+    proxy.answer(&proxy.call(), reply_after(429, 30));
+    assert_eq!(
+        short(&proxy.decide(by("b"))),
+        "429 exchange_limited after 30"
+    );
+    assert_eq!(proxy.made(), 1);
+}

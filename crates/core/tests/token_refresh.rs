@@ -111,6 +111,46 @@ fn a_pair_that_is_refused_at_its_refresh_loses_its_token() {
     // The other worker knows no later than when a refresh would have ended.
     let other = proxy.ask(1, by("a"));
     assert_eq!(proxy.said(other), "401 exchange_refused");
+    // And it doesn't come back with the old token once the refusal is forgotten.
+    proxy.jump(seconds(9));
+    let other = proxy.ask(1, by("a"));
+    assert_eq!(proxy.said(other), "waits");
+}
+
+#[test]
+fn no_worker_brings_a_refused_token_back() {
+    for used in [true, false] {
+        let proxy = holding(2, POLICY, 600);
+        proxy.ask(1, by("a"));
+        proxy.jump(seconds(546));
+        // The other worker hears that somebody asks already, or nothing at all.
+        proxy.ask(0, by("a"));
+        if used {
+            assert_eq!(proxy.said(proxy.ask(1, by("a"))), "ok");
+        }
+        proxy.reply(401, "");
+        proxy.pass(seconds(20));
+        for worker in [1, 0] {
+            assert_eq!(proxy.said(proxy.ask(worker, by("a"))), "waits", "{worker}");
+        }
+        assert_eq!(proxy.made(), 3);
+    }
+}
+
+#[test]
+fn a_worker_that_never_used_a_token_does_not_bring_it_back_either() {
+    let proxy = holding(2, POLICY, 600);
+    proxy.ask(1, by("a"));
+    proxy.jump(seconds(546));
+    proxy.ask(0, by("a"));
+    proxy.reply(200, &token("two", 600));
+    // The other worker takes the new token over on its tick, and has no request for it.
+    proxy.pass(seconds(10));
+    proxy.jump(seconds(537));
+    proxy.ask(0, by("a"));
+    proxy.reply(401, "");
+    proxy.pass(seconds(20));
+    assert_eq!(proxy.said(proxy.ask(1, by("a"))), "waits");
 }
 
 #[test]

@@ -205,31 +205,33 @@ impl Cases {
         let raw: RawCase =
             document::decode(&case, &environment).map_err(|found| below(&place, found))?;
         let clock = raw.given.clock.unwrap_or(self.clock);
+        let jwks = self.keys.iter();
+        let jwks = jwks.filter_map(|(name, key)| Some((name.clone(), key.public_jwk()?)));
+        let jwks: BTreeMap<_, _> = jwks.collect();
         let mut callouts = raw.given.callouts;
+        let own = Path::root().key("given").key("callouts");
+        check(&callouts, &jwks, node, &own).map_err(|found| below(&place, found))?;
         if let Some(node) = self.node.get("callouts") {
             let everybodys: Vec<Callout> = document::decode(node, &environment)
                 .map_err(|problems| below("callouts", problems))?;
+            check(
+                &everybodys,
+                &jwks,
+                &self.node,
+                &Path::root().key("callouts"),
+            )?;
             callouts.extend(everybodys);
         }
         let steps = steps(node, raw.when, raw.then).map_err(|found| below(&place, found))?;
-        let jwks = self.keys.iter();
-        let jwks = jwks.filter_map(|(name, key)| Some((name.clone(), key.public_jwk()?)));
-        let case = Case {
+        Ok(Case {
             name: raw.name,
             index,
             clock,
-            jwks: jwks.collect(),
+            jwks,
             callouts,
             steps,
             node: node.clone(),
-        };
-        for (number, callout) in case.callouts.iter().enumerate() {
-            if let Err(problem) = callout.check(&case.jwks) {
-                let own = Path::root().key("given").key("callouts").index(number);
-                return Err(below(&place, vec![problem_at(node, &own, problem)]));
-            }
-        }
-        Ok(case)
+        })
     }
 }
 
@@ -237,6 +239,24 @@ impl Case {
     /// The line of a place in this case.
     pub fn line(&self, place: &Path) -> Option<u32> {
         self.node.mark_at(place).map(|mark| mark.line)
+    }
+}
+
+/// Whether each of the callouts at this place can be meant.
+fn check(
+    callouts: &[Callout],
+    jwks: &BTreeMap<String, serde_json::Value>,
+    node: &Node,
+    place: &Path,
+) -> Result<(), Vec<Problem>> {
+    let problems = callouts.iter().enumerate().filter_map(|(number, callout)| {
+        let problem = callout.check(jwks).err()?;
+        Some(problem_at(node, &place.index(number), problem))
+    });
+    let problems: Vec<Problem> = problems.collect();
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(problems),
     }
 }
 

@@ -8,6 +8,9 @@ use doorward_core::policy::document::{MapOr, OneOrMany, Path};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// How many calls are named: a long pause may make thousands.
+const MAX_CALLS: usize = 10;
+
 /// Something that is not as it should be.
 pub struct Mismatch {
     /// What it's about, for instance `upstream.headers.x-plan`.
@@ -318,9 +321,13 @@ impl Comparison<'_> {
     }
 
     fn calls(&mut self, wanted: &MapOr<BTreeMap<String, usize>, usize>, seen: &Seen) {
-        let actual = match seen.calls.as_slice() {
-            [] => "none".to_owned(),
-            calls => format!("{}: {}", calls.len(), calls.join(", ")),
+        let actual = match seen.calls.split_at_checked(MAX_CALLS) {
+            _ if seen.calls.is_empty() => "none".to_owned(),
+            Some((some, more @ [_, ..])) => {
+                let all = seen.calls.len();
+                format!("{all}: {}, and {} more", some.join(", "), more.len())
+            }
+            _ => format!("{}: {}", seen.calls.len(), seen.calls.join(", ")),
         };
         match wanted {
             MapOr::Other(count) if *count != seen.calls.len() => {

@@ -154,7 +154,10 @@ impl Callout {
         let after = self.after.map_or(std::time::Duration::ZERO, |time| time.0);
         match &self.answer {
             _ if self.never => Met::Silence,
-            _ if self.times_out => Met::Answer(Answer::Failed, call.timeout),
+            // The proxy waits for no answer longer than that.
+            _ if self.times_out || after >= call.timeout => {
+                Met::Answer(Answer::TimedOut, call.timeout)
+            }
             None => Met::Answer(Answer::Failed, after),
             Some(reply) => Met::Answer(reply.answer(jwks), after),
         }

@@ -163,7 +163,12 @@ impl Then {
         if matches!(step.event, Event::Advance(_)) && (answered || self.upstream.is_some()) {
             return Some("nothing is answered where only time passes: `callouts` may stand here");
         }
-        let nothing = !answered && self.upstream.is_none() && self.callouts.is_none();
+        let calls = match &self.callouts {
+            Some(MapOr::Map(clusters)) => !clusters.is_empty(),
+            Some(MapOr::Other(_)) => true,
+            None => false,
+        };
+        let nothing = !answered && self.upstream.is_none() && !calls;
         if nothing {
             return Some("nothing is asked for: `upstream: {}` says that the request goes on");
         }

@@ -165,8 +165,8 @@ impl HeldTokens {
     }
 
     /// Lets a token go.
-    pub fn remove(&mut self, key: &SlotKey) {
-        self.0.remove(key);
+    pub fn remove(&mut self, key: &SlotKey) -> Option<Rc<Held>> {
+        self.0.remove(key).map(|entry| entry.held)
     }
 
     /// Lets the token go that was obtained then; whether it was there.
@@ -179,8 +179,8 @@ impl HeldTokens {
         found
     }
 
-    /// Lets go what is over, and gives tokens that were used and are to be replaced, at most so
-    /// many, where `may` allows it.
+    /// Lets go what is over, or near its end and unused: what became of that the board says.
+    /// Gives tokens that were used and are to be replaced, at most so many, where `may` allows it.
     pub fn due(
         &mut self,
         now: Duration,
@@ -190,7 +190,9 @@ impl HeldTokens {
         let over: Vec<SlotKey> = self
             .0
             .iter()
-            .filter(|(_, entry)| entry.held.times.end <= now)
+            .filter(|(_, Entry { held, used, .. })| {
+                held.times.end <= now || (!used && held.times.refresh_at <= now)
+            })
             .map(|(key, _)| *key)
             .collect();
         for key in &over {
@@ -198,7 +200,7 @@ impl HeldTokens {
         }
         self.0
             .iter()
-            .filter(|(_, entry)| entry.used && entry.held.times.refresh_at <= now)
+            .filter(|(_, entry)| entry.held.times.refresh_at <= now)
             .filter(|(key, entry)| may(key, entry.exchange))
             .take(most)
             .map(|(_, entry)| Due {

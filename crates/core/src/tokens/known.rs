@@ -146,10 +146,14 @@ impl<H: Host> Gateway<H> {
             Some(Slot::Failed {
                 failure: Failure::Refused,
                 end,
-            }) => Lookup::Failed(Failed {
-                failure: Failure::Refused,
-                end,
-            }),
+            }) => {
+                // What the endpoint refuses now isn't served once that is forgotten, either.
+                self.tokens.held.borrow_mut().remove(key);
+                Lookup::Failed(Failed {
+                    failure: Failure::Refused,
+                    end,
+                })
+            }
             // A token in the hand outweighs another worker's bad luck.
             other => match (held, other) {
                 (Some(held), _) => Lookup::Found(held),
@@ -191,11 +195,7 @@ impl<H: Host> Gateway<H> {
     /// made of the request, each body would otherwise be a new question.
     pub(super) fn refused_bare(&self, exchange: usize, pair: &Pair) -> Option<Failed> {
         let key = self.bare_key(exchange, pair)?;
-        let now = self.host.now();
-        match Slots(&self.host).get(&key, now) {
-            Some(Slot::Failed { failure, end }) => Some(Failed { failure, end }),
-            _ => self.failed_lately(&key, now),
-        }
+        self.failure(&key, self.host.now())
     }
 
     /// The key of a pair without its body, where it has one.
@@ -216,10 +216,15 @@ impl<H: Host> Gateway<H> {
 
     /// Whether the endpoint asked to be left alone, by whichever pair.
     pub(super) fn paused(&self, exchange: usize, now: Duration) -> Option<Failed> {
-        let key = SlotKey::of_pause(&self.policy.digest, exchange);
-        match Slots(&self.host).get(&key, now)? {
-            Slot::Failed { failure, end } => Some(Failed { failure, end }),
-            _ => None,
+        self.failure(&SlotKey::of_pause(&self.policy.digest, exchange), now)
+    }
+
+    /// The failure that stands under a key, on the board or, where that has no place for it, in
+    /// this worker's memory.
+    fn failure(&self, key: &SlotKey, now: Duration) -> Option<Failed> {
+        match Slots(&self.host).get(key, now) {
+            Some(Slot::Failed { failure, end }) => Some(Failed { failure, end }),
+            _ => self.failed_lately(key, now),
         }
     }
 

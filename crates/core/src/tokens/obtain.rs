@@ -2,8 +2,9 @@
 
 use super::known::{Failed, Lookup};
 use super::reply::{self, ExchangeFailure, Obtained};
+use super::resilience::Entry;
 use super::slots::{Failure, Slots, whole_millis};
-use super::{Breaker, Exchange, Held, Pair, SlotKey};
+use super::{Breaker, BreakerSettings, Exchange, Held, Pair, SlotKey};
 use crate::budget::Endpoint;
 use crate::engine::Gateway;
 use crate::host::{Answer, Call, Host, Level};
@@ -21,6 +22,9 @@ const GRACE: Duration = Duration::from_secs(3);
 /// The longest that one pair's 429 keeps every other pair away: many endpoints count by
 /// client, and a stranger may provoke one.
 const MAX_SHARED_PAUSE: Duration = Duration::from_secs(60);
+/// How long after a token is to be replaced every worker that uses it has looked for a newer one:
+/// more than a tick and the time between two passes.
+const LOOK: Duration = Duration::from_secs(2);
 /// How long an endpoint that failed is left alone by the same pair.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -132,10 +136,15 @@ impl<H: Host + 'static> Gateway<H> {
         let Some(entry) = entered else {
             return Err(ExchangeFailure::Open);
         };
+        let mut passage = Passage {
+            gateway: self,
+            exchange,
+            settings: &settings.breaker,
+            entry,
+            failed: None,
+        };
         let (outcome, failed) = self.try_endpoint(exchange, settings, pair).await;
-        self.with_breaker(exchange, |breaker, now| {
-            breaker.leave(&settings.breaker, now, entry, failed);
-        });
+        passage.failed = failed;
         outcome
     }
 
@@ -303,10 +312,16 @@ impl<H: Host + 'static> Gateway<H> {
                         &format!("tokens.{}: the token endpoint refuses the gateway's own client; check `client`", settings.name),
                     );
                 }
-                // What the endpoint refuses now isn't served from memory any longer.
-                self.tokens.held.borrow_mut().remove(key);
                 self.host.count(Event::ExchangeRefused);
-                return Err(self.fail(key, Failure::Refused, settings.cache_failures));
+                // What the endpoint refuses now isn't served from memory any longer: neither from
+                // this worker's, nor from that of others, who look again when this refresh would
+                // have ended.
+                let now = self.host.now();
+                let lost = self.tokens.held.borrow_mut().remove(key);
+                let looked = lost.map(|held| held.times.refresh_at.saturating_sub(now));
+                let looked = looked.map(|wait| wait.saturating_add(LOOK));
+                let pause = settings.cache_failures.max(looked.unwrap_or_default());
+                return Err(self.fail(key, Failure::Refused, pause));
             }
             ExchangeFailure::Limited(seconds) => (Failure::Limited, Duration::from_secs(seconds)),
             ExchangeFailure::Unavailable(Some(seconds)) => {
@@ -344,6 +359,25 @@ impl<H: Host + 'static> Gateway<H> {
             return Ok(held);
         }
         Err(self.fail(key, failure, pause))
+    }
+}
+
+/// An exchange that a breaker let in, and hears of at its end. That comes without an outcome where
+/// the request's own task asks, and its client leaves.
+struct Passage<'g, H: Host + 'static> {
+    gateway: &'g Gateway<H>,
+    exchange: usize,
+    settings: &'g BreakerSettings,
+    entry: Entry,
+    failed: Option<bool>,
+}
+
+impl<H: Host + 'static> Drop for Passage<'_, H> {
+    fn drop(&mut self) {
+        let (entry, failed) = (self.entry, self.failed);
+        self.gateway.with_breaker(self.exchange, |breaker, now| {
+            breaker.leave(self.settings, now, entry, failed);
+        });
     }
 }
 

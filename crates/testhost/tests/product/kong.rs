@@ -2,7 +2,7 @@
 
 use testhost::{Personality, Reply, Span};
 
-use crate::support::{by, gateway};
+use crate::support::{assert_well, by, gateway};
 
 #[test]
 fn no_end_of_a_call_lets_a_request_pass_without_a_token() {
@@ -24,4 +24,15 @@ fn no_end_of_a_call_lets_a_request_pass_without_a_token() {
         gateway.advance(10.s());
         assert_eq!(request.upstream(), None, "{}", gateway.trace());
     }
+}
+
+#[test]
+fn the_tick_gets_another_period_without_a_trap() {
+    let builder = gateway().personality(Personality::WasmX).workers(1);
+    let mut gateway = builder.start().unwrap();
+    by(&mut gateway, "acme").send();
+    // It ticks fast until it is known that nothing waits for that.
+    gateway.advance(3.s());
+    assert_eq!(gateway.callouts().len(), 1);
+    assert_well(&gateway);
 }

@@ -17,6 +17,7 @@ pub(super) struct Settings {
     pub minutes: u64,
     pub clients: u32,
     pub workers: u32,
+    pub attempts: u32,
     pub breaker: u32,
     pub life: Duration,
     pub fails_one_of: usize,
@@ -128,6 +129,7 @@ impl Report {
             "minutes": self.settings.minutes,
             "clients": self.settings.clients,
             "workers": self.settings.workers,
+            "attempts": self.settings.attempts,
             "breaker_failures": self.settings.breaker,
             "token_life_seconds": self.settings.life.as_secs(),
             "fails_one_of": self.settings.fails_one_of,
@@ -147,13 +149,14 @@ impl Report {
             minutes,
             clients,
             workers,
+            attempts,
             breaker,
             life,
             fails_one_of,
         } = self.settings;
         let mut text = format!(
             "# Soak\n\n{minutes} min, {clients} clients, {workers} workers, tokens of {} s, an OAuth server that fails \
-             one call of {fails_one_of}, a breaker that opens after {breaker} failures on end.\n\n| what | bound | seen | |\n|---|---|---|---|\n",
+             one call of {fails_one_of}, {attempts} tries for each token, a breaker that opens after {breaker} failed exchanges on end.\n\n| what | bound | seen | |\n|---|---|---|---|\n",
             life.as_secs(),
         );
         let mut row = |what: &str, bound: String, seen: String, good: bool| {
