@@ -168,6 +168,19 @@ fn every_fault_of_an_assertion_is_401_with_its_own_detailed_reason() {
 }
 
 #[test]
+fn an_assertion_is_good_for_a_day_where_the_policy_does_not_say() {
+    let day = 24 * 3600;
+    for (exp, status) in [(START + day, 200), (START + day + 60, 401)] {
+        let proxy = Proxy::new(1, &policy().replace(", max_lifetime: 1h", ""));
+        let assertion = es256(KID, &claims(&json!({"iat": START, "exp": exp})));
+        let body = request("app-1", &assertion);
+        let ticket = proxy.send(0, post("/oauth/app/token", &[]), body.as_bytes());
+        let said = proxy.said(ticket);
+        assert_eq!(said.starts_with("401"), status == 401, "{said}");
+    }
+}
+
+#[test]
 fn a_forged_assertion_costs_the_same_checks_whoever_it_names() {
     // Two other points of the curve (RFC 7515 appendix A.3, RFC 7517 appendix A.1).
     let points = [

@@ -6,6 +6,7 @@ use crate::issue::{AssertionRules, ClientAuth, Field, Fields, Issue, Wanted};
 use crate::jose::{Algorithm, ClaimRules, Family};
 use crate::policy::document::{OneOrMany, Path};
 use crate::policy::raw;
+use std::time::Duration;
 
 /// How a client proves itself, by its name in the policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,10 @@ enum Proof {
     Basic,
     Assertion,
 }
+
+/// How long an assertion may be good where the policy doesn't say: one with a `jti` keeps its
+/// place in the table of used ones for as long, and a full share refuses its other clients.
+const ASSERTION_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 impl Compiler<'_> {
     pub(super) fn issue(&mut self, raw: raw::Issue, path: &Path) -> Option<Issue> {
@@ -140,7 +145,7 @@ impl Compiler<'_> {
         if raw.max_lifetime.is_some_and(|life| life.0.is_zero()) {
             self.problem(
                 &path.key("max_lifetime"),
-                "this needs some time; leave it out for no bound",
+                "this needs some time; leave it out for a day",
             );
         }
         let jti_required = match raw.jti.as_deref() {
@@ -160,7 +165,7 @@ impl Compiler<'_> {
             algorithms,
             claims: ClaimRules {
                 audience: raw.audience.map(|list| list.0).unwrap_or_default(),
-                max_lifetime: raw.max_lifetime.map(|life| life.0),
+                max_lifetime: Some(raw.max_lifetime.map_or(ASSERTION_LIFETIME, |life| life.0)),
                 ..ClaimRules::default()
             },
             jti_required,

@@ -126,6 +126,7 @@ impl Compiler<'_> {
             .collect();
         issuers.dedup();
         let mut algorithms: Vec<&str> = signings.map(|signing| signing.algorithm.name()).collect();
+        algorithms.sort_unstable();
         algorithms.dedup();
         let url = match issuers.as_slice() {
             [one] => names::url(one),

@@ -115,7 +115,7 @@ pub struct CallersAssertion {
     pub algorithms: Option<OneOrMany<String>>,
     /// `aud` must hold one of them.
     pub audience: Option<OneOrMany<String>>,
-    /// The longest life of an assertion.
+    /// The longest life of an assertion. Default: 24h.
     pub max_lifetime: Option<Duration>,
     /// `required`, or `optional`: without one there is no check for replays.
     /// Default: `optional`.
