@@ -142,7 +142,7 @@ impl<H: Host + 'static> Engine<H> {
         let gateway = Rc::new(Gateway {
             keys: RemoteSets::new(policy.remotes.len()),
             lookups: Lookups::default(),
-            tokens: Tokens::default(),
+            tokens: Tokens::new(&policy),
             verified: VerifiedTokens::default(),
             signer: Signer::new(&host),
             calls: RefCell::new(Calls {

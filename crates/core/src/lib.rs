@@ -8,6 +8,7 @@
 pub mod authenticate;
 pub mod authorize;
 pub mod budget;
+mod cache;
 pub mod credentials;
 pub mod decide;
 pub mod engine;

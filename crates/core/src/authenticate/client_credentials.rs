@@ -1,6 +1,6 @@
 //! A caller's id and secret, exchanged for a token.
 
-use super::{Authenticator, ClientFacts, Identity, JwtAuthenticator, Need, Stop, TokenClaims};
+use super::{Authenticator, ClientFacts, Identity, Need, Stop, TokenClaims};
 use crate::credentials::{ExtractError, Source, extract, read_basic};
 use crate::decide::Context;
 use crate::expression::{Scope, Variable};
@@ -61,37 +61,7 @@ pub(super) fn authenticate<H: Host + 'static>(
         Stop::Refuse(refusal) => Stop::Refuse(authenticator.challenge(refusal, true)),
         need => need,
     })?;
-    let mut identity = match own.verify {
-        None => Identity {
-            is_token: true,
-            ..Identity::default()
-        },
-        Some(verify) => match verified(context, authenticator, verify, &held) {
-            Ok((jwt, claims)) => jwt
-                .identify(context, claims)
-                .map_err(|reason| authenticator.refuse(reason))?,
-            // What is unavailable may come by itself.
-            Err(Stop::Refuse(refusal)) if refusal.reason.public().status < 500 => {
-                return Err(another_token(context, index, own, &pair, &held, refusal));
-            }
-            stop => return stop.map(|_| Identity::default()),
-        },
-    };
-    if let Some(claim) = &own.client_claim {
-        let named = identity
-            .claims
-            .as_deref()
-            .and_then(|claims| claims.get(claim));
-        if named.and_then(Value::as_str) != Some(&pair.id) {
-            let refusal = authenticator.refuse(Reason::TokenClaims);
-            return Err(another_token(context, index, own, &pair, &held, refusal));
-        }
-    }
-    // `verify` may name a client of the store, but it is the pair that says who calls.
-    identity.client = match identity.client {
-        Some(client) if *client.id == *pair.id => Some(client),
-        _ => Some(ClientFacts::of_id(&pair.id)),
-    };
+    let mut identity = identified(context, index, authenticator, own, &pair, &held)?;
     identity.exchanged = Some(held);
     if let Some(lookup) = &own.lookup {
         identity.metadata = Some(looked_up(context, index, lookup, &identity)?);
@@ -234,7 +204,7 @@ pub fn exchanged<H: Host + 'static>(
     if let Some(outcome) = context.answers.token(exchange, pair) {
         return outcome.map_err(|failed| refusal(&failed, context).into());
     }
-    match context.gateway.look_up_token(exchange, pair) {
+    match context.gateway.look_up_token(exchange, pair, context.now) {
         Lookup::Found(held) => Ok(held),
         Lookup::Failed(failed) => Err(refusal(&failed, context).into()),
         Lookup::Unknown => Err(Stop::Need(Need::Token(exchange, pair.clone()))),
@@ -256,31 +226,102 @@ fn refusal<H: Host + 'static>(failed: &Failed, context: &Context<'_, H>) -> Refu
     }
 }
 
-/// The token's claims, once it satisfies `verify`, which alone judges the token: what they mean
-/// may depend on the request. A held token's signature is checked once for each generation of
-/// keys.
-fn verified<'d, H: Host + 'static>(
-    context: &Context<'d, H>,
+/// Who calls with a token, once it satisfies `verify`, which alone judges it: what its claims mean
+/// may depend on the request. A held token's signature is checked once for each key that proves
+/// it.
+fn identified<H: Host + 'static>(
+    context: &Context<'_, H>,
+    index: usize,
     authenticator: &Authenticator,
-    verify: usize,
+    own: &ClientCredentials,
+    pair: &Pair,
     held: &Held,
-) -> Result<(&'d JwtAuthenticator, Rc<TokenClaims>), Stop> {
-    let Some(Authenticator::Jwt(jwt)) = context.gateway.policy.authenticators.get(verify) else {
+) -> Result<Identity, Stop> {
+    let Some(verify) = own.verify else {
+        return named(
+            own,
+            pair,
+            Identity {
+                is_token: true,
+                ..Identity::default()
+            },
+        )
+        .ok_or_else(|| {
+            let refusal = authenticator.refuse(Reason::TokenClaims);
+            another_token(context, index, own, pair, held, refusal)
+        });
+    };
+    let policy = &context.gateway.policy;
+    let Some(Authenticator::Jwt(jwt)) = policy.authenticators.get(verify) else {
         return Err(Refusal::of(Reason::Internal).into());
     };
-    let known = jwt
-        .generations(context)
-        .and_then(|generations| held.verified_by(verify, &generations));
-    if let Some(claims) = known {
-        return Ok((jwt, claims));
+    let known = held
+        .verified_by(index)
+        .filter(|known| jwt.still_holds(context, &known.proof, &known.claims));
+    if let Some(identity) = known.as_ref().and_then(|known| known.identity.as_ref()) {
+        return Ok(identity.clone());
     }
-    let (claims, _) = jwt.verified_claims(context, authenticator, &held.token)?;
-    if let Some(generations) = jwt.generations(context) {
-        held.remember(Verified {
-            authenticator: verify,
-            generations,
-            claims: claims.clone(),
-        });
+    let (claims, proof) = match known {
+        Some(known) => (known.claims.clone(), known.proof),
+        None => match jwt.verified_claims(context, authenticator, &held.token) {
+            Ok(verified) => verified,
+            // What is unavailable may come by itself.
+            Err(Stop::Refuse(refusal)) if refusal.reason.public().status < 500 => {
+                return Err(another_token(context, index, own, pair, held, refusal));
+            }
+            Err(stop) => return Err(stop),
+        },
+    };
+    let remember = |claims: &Rc<TokenClaims>, identity| {
+        if jwt.chooses_keys_by_claims_alone() {
+            held.remember(Verified {
+                authenticator: index,
+                proof,
+                claims: claims.clone(),
+                identity,
+            });
+        }
+    };
+    remember(&claims, None);
+    let identity = jwt
+        .identify(context, claims.clone())
+        .map_err(|reason| authenticator.refuse(reason))?;
+    let Some(mut identity) = named(own, pair, identity) else {
+        let refusal = authenticator.refuse(Reason::TokenClaims);
+        return Err(another_token(context, index, own, pair, held, refusal));
+    };
+    if jwt.identifies_by_claims_alone() {
+        // What a database says may change from request to request.
+        identity.made = own.lookup.is_none().then(Rc::default);
+        let (claims, kept) = match policy.keeps_claims() {
+            true => (claims, identity.clone()),
+            false => {
+                let kept = Identity {
+                    claims: None,
+                    ..identity.clone()
+                };
+                (Rc::new(TokenClaims::new(claims.times_alone())), kept)
+            }
+        };
+        remember(&claims, Some(kept));
     }
-    Ok((jwt, claims))
+    Ok(identity)
+}
+
+/// The bearer of a token that was obtained with a pair; `None` where the token is somebody
+/// else's.
+fn named(own: &ClientCredentials, pair: &Pair, mut identity: Identity) -> Option<Identity> {
+    if let Some(claim) = &own.client_claim {
+        let claims = identity.claims.as_deref();
+        let named = claims.and_then(|claims| claims.get(claim));
+        if named.and_then(Value::as_str) != Some(&pair.id) {
+            return None;
+        }
+    }
+    // `verify` may name a client of the store, but it is the pair that says who calls.
+    identity.client = match identity.client {
+        Some(client) if *client.id == *pair.id => Some(client),
+        _ => Some(ClientFacts::of_id(&pair.id)),
+    };
+    Some(identity)
 }

@@ -58,7 +58,7 @@ pub(super) fn authenticate<H: Host + 'static>(
     };
     let verified = &context.gateway.verified;
     let known = verified.get(index, token.as_bytes());
-    let known = known.filter(|known| own.still_holds(context, known));
+    let known = known.filter(|known| own.still_holds(context, &known.proof, &known.claims));
     let identity = match known.as_deref() {
         Some(VerifiedToken {
             identity: Some(identity),
@@ -70,11 +70,11 @@ pub(super) fn authenticate<H: Host + 'static>(
         None => {
             let (claims, proof) = own.verified_claims(context, authenticator, &token)?;
             let mut identity = own.identify(context, claims.clone()).map_err(refuse)?;
-            let fixed = depend_on_claims_alone(own.identifying());
+            let fixed = own.identifies_by_claims_alone();
             if fixed {
                 identity.made = Some(Rc::default());
             }
-            if depend_on_claims_alone(own.choosing_keys()) {
+            if own.chooses_keys_by_claims_alone() {
                 let identity = fixed.then_some(&identity);
                 verified.put(index, token.as_bytes(), proof, &claims, identity);
             }
@@ -115,19 +115,29 @@ impl JwtAuthenticator {
     }
 
     /// Whether what was verified earlier would be verified now.
-    fn still_holds<H: Host + 'static>(
+    pub(super) fn still_holds<H: Host + 'static>(
         &self,
         context: &Context<'_, H>,
-        known: &VerifiedToken,
+        proof: &Proof,
+        claims: &Claims,
     ) -> bool {
-        let proof = &known.proof;
         let keys_stand = proof.remote.is_none_or(|(remote, generation)| {
             let state = context.gateway.keys_at(remote, context.now);
             state.set.is_some() && state.generation == generation
         });
         keys_stand
             && proof.is_live(context.now)
-            && self.rules.check_times(&known.claims, context.now).is_ok()
+            && self.rules.check_times(claims, context.now).is_ok()
+    }
+
+    /// Whether the same claims tell the same bearer, whatever the request.
+    pub fn identifies_by_claims_alone(&self) -> bool {
+        depend_on_claims_alone(self.identifying())
+    }
+
+    /// Whether the same claims choose the same keys, whatever the request.
+    pub(super) fn chooses_keys_by_claims_alone(&self) -> bool {
+        depend_on_claims_alone(self.choosing_keys())
     }
 
     /// The expressions that tell whom a token belongs to.
@@ -276,24 +286,6 @@ impl JwtAuthenticator {
                 .collect();
         }
         Ok(identity)
-    }
-
-    /// The generations of the fetched sets. `None` where what was verified may end by itself:
-    /// keys of the policy may have an end, and a set may be too old to be trusted.
-    pub(super) fn generations<H: Host + 'static>(
-        &self,
-        context: &Context<'_, H>,
-    ) -> Option<Vec<u64>> {
-        if !self.keys.is_empty() || self.client_keys.is_some() {
-            return None;
-        }
-        let states = self
-            .remotes
-            .iter()
-            .map(|remote| context.gateway.keys_at(*remote, context.now));
-        states
-            .map(|state| state.set.map(|_| state.generation))
-            .collect()
     }
 
     fn reads_authorization<H>(&self, context: &Context<'_, H>) -> bool {

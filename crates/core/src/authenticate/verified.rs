@@ -11,8 +11,9 @@
 //! is what S3-FIFO's small queue is for, at the price of one more verification.
 
 use super::{Identity, TokenClaims};
+use crate::cache::{ByBytes, Weigh};
 use crate::jose::Key;
-use schnellru::{Limiter, LruMap};
+use schnellru::LruMap;
 use std::cell::RefCell;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
@@ -20,8 +21,8 @@ use std::time::Duration;
 
 /// How many tokens are kept at the most.
 const MAX_TOKENS: usize = 4096;
-/// What they may take in all, in bytes as [`weight`] counts them.
-const MAX_BYTES: usize = 3 * 1024 * 1024;
+/// What they may take in all, in bytes.
+pub(crate) const MAX_BYTES: usize = 3 * 1024 * 1024;
 /// How many places there are for the hashes of tokens seen once.
 const PLACES: usize = 1024;
 /// How many hashes share a place; one alone would keep two busy tokens from ever entering.
@@ -80,7 +81,7 @@ impl Default for VerifiedTokens {
     fn default() -> VerifiedTokens {
         VerifiedTokens {
             tokens: RefCell::new(LruMap::with_hasher(
-                ByBytes::default(),
+                ByBytes::new(MAX_TOKENS, MAX_BYTES),
                 BuildHasherDefault::default(),
             )),
             seen: RefCell::new(vec![[0; WAYS]; PLACES].into_boxed_slice()),
@@ -164,64 +165,17 @@ fn same_bytes(one: &[u8], other: &[u8]) -> bool {
         && one_rest == other_rest
 }
 
-/// What a token takes in all: itself, its claims as JSON and as expressions see them, and
-/// what was made of them.
-fn weight(token: &VerifiedToken) -> usize {
-    1024 + 4 * token.token.len()
-}
-
-/// Bounds a map by the number of its tokens and by what they take.
-#[derive(Default)]
-struct ByBytes {
-    bytes: usize,
-}
-
-impl Limiter<u64, Rc<VerifiedToken>> for ByBytes {
-    type KeyToInsert<'a> = u64;
-    type LinkType = u32;
-
-    fn is_over_the_limit(&self, length: usize) -> bool {
-        length > MAX_TOKENS || self.bytes > MAX_BYTES
-    }
-
-    fn on_insert(
-        &mut self,
-        _: usize,
-        key: u64,
-        value: Rc<VerifiedToken>,
-    ) -> Option<(u64, Rc<VerifiedToken>)> {
-        self.bytes += weight(&value);
-        Some((key, value))
-    }
-
-    fn on_replace(
-        &mut self,
-        _: usize,
-        _: &mut u64,
-        _: u64,
-        old: &mut Rc<VerifiedToken>,
-        new: &mut Rc<VerifiedToken>,
-    ) -> bool {
-        self.bytes = self.bytes.saturating_sub(weight(old)) + weight(new);
-        true
-    }
-
-    fn on_removed(&mut self, _: &mut u64, value: &mut Rc<VerifiedToken>) {
-        self.bytes = self.bytes.saturating_sub(weight(value));
-    }
-
-    fn on_cleared(&mut self) {
-        self.bytes = 0;
-    }
-
-    fn on_grow(&mut self, _: usize) -> bool {
-        true
+impl Weigh for Rc<VerifiedToken> {
+    /// The token itself, its claims as JSON and as expressions see them, and what was made of
+    /// them.
+    fn weight(&self) -> usize {
+        1024 + 4 * self.token.len()
     }
 }
 
 /// Hashes what is a hash already.
 #[derive(Default)]
-struct AsItIs(u64);
+pub(crate) struct AsItIs(u64);
 
 impl Hasher for AsItIs {
     fn write(&mut self, bytes: &[u8]) {
@@ -313,8 +267,8 @@ mod tests {
                 put(&cache, 0, &token);
             }
             let tokens = cache.tokens.borrow();
-            let held: usize = tokens.iter().map(|(_, token)| weight(token)).sum();
-            assert_eq!(tokens.limiter().bytes, held);
+            let held: usize = tokens.iter().map(|(_, token)| token.weight()).sum();
+            assert_eq!(tokens.limiter().bytes(), held);
             assert!(held <= MAX_BYTES && tokens.len() <= MAX_TOKENS, "{length}");
             assert!(tokens.len() > 50, "{length}: {}", tokens.len());
         }

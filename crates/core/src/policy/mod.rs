@@ -17,7 +17,7 @@ pub use schema::schema;
 use crate::authenticate::Authenticator;
 use crate::authorize::{Authorize, Limit};
 use crate::credentials::{Clients, Kept, Places};
-use crate::expression::{Expression, VariableSet};
+use crate::expression::{Expression, Variable, VariableSet};
 use crate::http::{HeaderNames, Headers};
 use crate::issue::{ClientAuth, Issue};
 use crate::keys::RemoteKeys;
@@ -69,6 +69,26 @@ impl Policy {
             .map(|(name, _)| name)
             .filter(|name| self.reserved.contains(name))
     }
+
+    /// Whether some request may ask for the claims of a token that was verified for an earlier
+    /// one. Where none does, what they say of its bearer is enough.
+    pub fn keeps_claims(&self) -> bool {
+        let claims = VariableSet::of(&[Variable::Claims]);
+        let read = |uses: VariableSet| uses.union(claims) == uses;
+        let looks = |one: &Authenticator| match one {
+            Authenticator::Jwt(own) => !own.identifies_by_claims_alone(),
+            Authenticator::ClientCredentials(own) => own.lookup.is_some(),
+            Authenticator::ApiKey(_) => false,
+        };
+        self.rules.iter().any(|rule| read(rule.uses)) || self.authenticators.iter().any(looks)
+    }
+
+    /// Whether callers bring tokens themselves that are verified here.
+    pub fn verifies_callers_tokens(&self) -> bool {
+        let is_jwt =
+            |index: usize| matches!(self.authenticators.get(index), Some(Authenticator::Jwt(_)));
+        self.rules.iter().any(|rule| rule.authenticate.any(&is_jwt))
+    }
 }
 
 /// One rule.
@@ -116,6 +136,20 @@ pub enum Authenticate {
     Any(Vec<Authenticate>),
     /// All of them.
     All(Vec<Authenticate>),
+}
+
+impl Authenticate {
+    /// Whether one of its authenticators is like this. The depth is the document's, which is
+    /// bounded when it is read.
+    fn any(&self, is: &impl Fn(usize) -> bool) -> bool {
+        match self {
+            Authenticate::Public => false,
+            Authenticate::One(index) => is(*index),
+            Authenticate::Any(members) | Authenticate::All(members) => {
+                members.iter().any(|member| member.any(is))
+            }
+        }
+    }
 }
 
 /// What the upstream gets.

@@ -1,17 +1,23 @@
 //! The tokens that this worker used lately.
 
 use super::{Pair, SlotKey, Times};
-use crate::authenticate::TokenClaims;
+use crate::authenticate::{AsItIs, Identity, Proof, TokenClaims};
+use crate::cache::{ByBytes, Weigh};
 use schnellru::{ByLength, LruMap};
 use std::cell::RefCell;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::rc::Rc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// How many tokens one worker holds; the least recently used goes first. What was let go
 /// is still on the shared board.
-const HELD: u32 = 4096;
+const HELD: u32 = 16_384;
+/// What a held token takes beside its own text, in bytes: the pair it is for, what is known of
+/// its bearer, and the places in the maps.
+const BESIDE: usize = 512;
+/// How often a token's length its claims take, as JSON and as expressions see them.
+const CLAIMS: usize = 3;
 
 /// A token and what was learnt from it.
 pub struct Held {
@@ -23,7 +29,7 @@ pub struct Held {
     pub key: SlotKey,
     /// What jwt authenticators made of it, so that a signature is checked once for each
     /// worker and authenticator.
-    pub verified: RefCell<Vec<Verified>>,
+    pub verified: RefCell<Vec<Rc<Verified>>>,
 }
 
 /// Which token a request was given.
@@ -35,16 +41,18 @@ pub struct Injected {
     pub since: Duration,
 }
 
-/// Claims that satisfied one authenticator with keys of some generations.
-#[derive(Clone)]
+/// What one authenticator made of a token. Whether it still stands is the caller's to judge.
 pub struct Verified {
-    /// The jwt authenticator, by index in the policy: what satisfies one may not satisfy
-    /// another.
+    /// The client_credentials authenticator, by index in the policy: what satisfies one may not
+    /// satisfy another.
     pub authenticator: usize,
-    /// The generation of each of its key sets: after one changes, the token is judged anew.
-    pub generations: Vec<u64>,
-    /// The claims.
+    /// What proved the token.
+    pub proof: Proof,
+    /// Its claims; their times alone where nothing else is asked of them any more.
     pub claims: Rc<TokenClaims>,
+    /// Who calls with it, without the token itself; `None` where that depends on the request,
+    /// too, or isn't known yet.
+    pub identity: Option<Identity>,
 }
 
 impl Held {
@@ -66,24 +74,19 @@ impl Held {
         }
     }
 
-    /// The claims that satisfied this authenticator with these keys.
-    pub fn verified_by(
-        &self,
-        authenticator: usize,
-        generations: &[u64],
-    ) -> Option<Rc<TokenClaims>> {
+    /// What this authenticator made of it.
+    pub fn verified_by(&self, authenticator: usize) -> Option<Rc<Verified>> {
         let verified = self.verified.borrow();
-        let found = verified.iter().find(|verified| {
-            verified.authenticator == authenticator && verified.generations == generations
-        });
-        found.map(|verified| verified.claims.clone())
+        let mut all = verified.iter();
+        all.find(|verified| verified.authenticator == authenticator)
+            .cloned()
     }
 
-    /// Remembers claims that satisfied an authenticator.
+    /// Remembers what an authenticator made of it.
     pub fn remember(&self, verified: Verified) {
         let mut all = self.verified.borrow_mut();
         all.retain(|other| other.authenticator != verified.authenticator);
-        all.push(verified);
+        all.push(Rc::new(verified));
     }
 
     /// The same token with another time to be replaced.
@@ -108,7 +111,13 @@ impl std::fmt::Debug for Held {
 }
 
 /// A bounded number of held tokens.
-pub struct HeldTokens(LruMap<SlotKey, Entry, ByLength, ByPrefix>);
+pub struct HeldTokens {
+    tokens: LruMap<SlotKey, Entry, ByBytes, ByPrefix>,
+    /// Where a pair's token stands, by a hash of the pair: it spares most requests the digests
+    /// that a key takes. Two pairs that share a hash only displace each other here.
+    places: LruMap<u64, SlotKey, ByLength, BuildHasherDefault<AsItIs>>,
+    keeps_claims: bool,
+}
 
 /// A token, what it was obtained with, and whether anybody wants it.
 struct Entry {
@@ -118,6 +127,13 @@ struct Entry {
     pair: Rc<Pair>,
     /// Whether a request used the token since it was obtained.
     used: bool,
+    weight: usize,
+}
+
+impl Weigh for Entry {
+    fn weight(&self) -> usize {
+        self.weight
+    }
 }
 
 /// A token that is to be replaced, and what to ask with.
@@ -128,53 +144,77 @@ pub struct Due {
     pub pair: Rc<Pair>,
 }
 
-impl Default for HeldTokens {
-    fn default() -> HeldTokens {
-        HeldTokens(LruMap::with_hasher(ByLength::new(HELD), ByPrefix))
-    }
-}
-
 impl HeldTokens {
+    /// None yet. They may take so many bytes in all; `keeps_claims` where their claims are kept
+    /// with them.
+    pub fn new(bytes: usize, keeps_claims: bool) -> HeldTokens {
+        HeldTokens {
+            tokens: LruMap::with_hasher(ByBytes::new(HELD as usize, bytes), ByPrefix),
+            places: LruMap::with_hasher(ByLength::new(HELD), BuildHasherDefault::default()),
+            keeps_claims,
+        }
+    }
+
+    /// The token that a request with this pair uses, where it isn't to be replaced yet.
+    pub fn in_use(&mut self, exchange: usize, pair: &Pair, now: Duration) -> Option<Rc<Held>> {
+        let key = *self.places.get(&hash(exchange, pair))?;
+        let entry = self.tokens.get(&key)?;
+        let times = &entry.held.times;
+        let good = times.end > now && times.refresh_at > now;
+        if !good || entry.exchange != exchange || *entry.pair != *pair {
+            return None;
+        }
+        entry.used = true;
+        Some(entry.held.clone())
+    }
+
     /// The token of a key, if it isn't over.
     pub fn get(&mut self, key: &SlotKey, now: Duration) -> Option<Rc<Held>> {
-        let entry = self.0.get(key)?;
+        let entry = self.tokens.get(key)?;
         (entry.held.times.end > now).then(|| entry.held.clone())
     }
 
     /// Holds a token. The same one with other times is still as used as it was.
     pub fn put(&mut self, exchange: usize, pair: &Pair, held: Rc<Held>) {
-        if let Some(entry) = self.0.get(&held.key) {
-            entry.used &= entry.held.times.since == held.times.since;
-            entry.held = held;
-            return;
-        }
+        let earlier = self.tokens.remove(&held.key);
+        let used = earlier
+            .as_ref()
+            .is_some_and(|entry| entry.used && entry.held.times.since == held.times.since);
+        let length = held.token.len();
+        let claims = if self.keeps_claims {
+            CLAIMS * length
+        } else {
+            0
+        };
         let entry = Entry {
             exchange,
-            pair: Rc::new(pair.clone()),
-            used: false,
+            pair: earlier.map_or_else(|| Rc::new(pair.clone()), |entry| entry.pair),
+            used,
+            weight: BESIDE + length + claims,
             held,
         };
-        self.0.insert(entry.held.key, entry);
+        self.places.insert(hash(exchange, pair), entry.held.key);
+        self.tokens.insert(entry.held.key, entry);
     }
 
     /// A request uses a token.
     pub fn mark_used(&mut self, key: &SlotKey) {
-        if let Some(entry) = self.0.get(key) {
+        if let Some(entry) = self.tokens.get(key) {
             entry.used = true;
         }
     }
 
     /// Lets a token go.
     pub fn remove(&mut self, key: &SlotKey) {
-        self.0.remove(key);
+        self.tokens.remove(key);
     }
 
     /// Lets the token go that was obtained then; whether it was there.
     pub fn discard(&mut self, tag: &Injected) -> bool {
-        let found = self.0.peek(&tag.key);
+        let found = self.tokens.peek(&tag.key);
         let found = found.is_some_and(|entry| entry.held.times.since == tag.since);
         if found {
-            self.0.remove(&tag.key);
+            self.tokens.remove(&tag.key);
         }
         found
     }
@@ -188,15 +228,15 @@ impl HeldTokens {
         may: impl Fn(&SlotKey, usize) -> bool,
     ) -> Vec<Due> {
         let over: Vec<SlotKey> = self
-            .0
+            .tokens
             .iter()
             .filter(|(_, entry)| entry.held.times.end <= now)
             .map(|(key, _)| *key)
             .collect();
         for key in &over {
-            self.0.remove(key);
+            self.tokens.remove(key);
         }
-        self.0
+        self.tokens
             .iter()
             .filter(|(_, entry)| entry.used && entry.held.times.refresh_at <= now)
             .filter(|(key, entry)| may(key, entry.exchange))
@@ -207,6 +247,29 @@ impl HeldTokens {
             })
             .collect()
     }
+}
+
+/// Spreads pairs. Telling two of them apart is not its work.
+fn hash(exchange: usize, pair: &Pair) -> u64 {
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let body = pair.body.as_ref().map_or("", |body| body.expose());
+    let mut hash = exchange as u64;
+    let mut mix = |word: u64| {
+        hash = (hash ^ word).wrapping_mul(SPREAD);
+        hash ^= hash >> 29;
+    };
+    for part in [&pair.id, pair.secret.expose(), body] {
+        let (words, rest) = part.as_bytes().as_chunks::<8>();
+        for word in words {
+            mix(u64::from_le_bytes(*word));
+        }
+        // The length divides the parts.
+        let rest = rest
+            .iter()
+            .fold(0, |rest, byte| rest << 8 | u64::from(*byte));
+        mix(rest ^ (part.len() as u64) << 56);
+    }
+    hash
 }
 
 /// Hashes keys that are SHA-256 digests by their first bytes: hashing them again would buy

@@ -5,9 +5,11 @@ use super::obtain::Flight;
 use super::reply::Obtained;
 use super::slots::{Failure, Slot, Slots, Times, token_head, whole_millis};
 use super::{Breaker, ByPrefix, Exchange, Held, Pair, Seal, SlotKey};
+use crate::authenticate::VERIFIED_BYTES;
 use crate::engine::Gateway;
 use crate::host::Host;
 use crate::observe::{Event, Throttle};
+use crate::policy::Policy;
 use schnellru::{ByLength, LruMap};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,6 +17,10 @@ use std::rc::Rc;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
+/// What tokens may take in one worker, in bytes: those that are held, and those of callers that
+/// it verified lately, which take no more than [`VERIFIED_BYTES`] of it. A worker's whole memory
+/// is to stay below 12 MiB.
+const MAX_BYTES: usize = 9 * 1024 * 1024;
 /// How many failures one worker remembers beside the board.
 const FAILED: u32 = 1024;
 /// How old a token is at least when it is let go because an upstream refused it: with it each
@@ -45,7 +51,6 @@ pub struct Failed {
 }
 
 /// What one worker holds and is asking for.
-#[derive(Default)]
 pub struct Tokens {
     pub(super) held: RefCell<HeldTokens>,
     pub(super) flights: RefCell<BTreeMap<SlotKey, Flight>>,
@@ -65,6 +70,23 @@ impl Default for FailedLately {
 }
 
 impl Tokens {
+    /// None yet, for a policy.
+    pub(crate) fn new(policy: &Policy) -> Tokens {
+        let verified = match policy.verifies_callers_tokens() {
+            true => VERIFIED_BYTES,
+            false => 0,
+        };
+        let held = HeldTokens::new(MAX_BYTES - verified, policy.keeps_claims());
+        Tokens {
+            held: RefCell::new(held),
+            flights: RefCell::default(),
+            breakers: RefCell::default(),
+            quiet: RefCell::default(),
+            sweep: super::refresh::Sweep::default(),
+            failed: RefCell::default(),
+        }
+    }
+
     /// Ends what is under way.
     pub(crate) fn clear(&self) {
         self.flights.borrow_mut().clear();

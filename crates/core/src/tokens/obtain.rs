@@ -32,7 +32,13 @@ type Outcome = Result<Rc<Held>, Failed>;
 impl<H: Host + 'static> Gateway<H> {
     /// What a request finds of a pair's token without asking anybody. A token that nears its
     /// end is replaced in the background.
-    pub fn look_up_token(self: &Rc<Self>, exchange: usize, pair: &Pair) -> Lookup {
+    pub fn look_up_token(self: &Rc<Self>, exchange: usize, pair: &Pair, now: Duration) -> Lookup {
+        if pair.body.is_none() {
+            let mut tokens = self.tokens.held.borrow_mut();
+            if let Some(held) = tokens.in_use(exchange, pair, now) {
+                return Lookup::Found(held);
+            }
+        }
         let key = SlotKey::of_pair(&self.policy.digest, exchange, pair);
         if let Some(refused) = self.refused_bare(exchange, pair) {
             return Lookup::Failed(refused);

@@ -13,8 +13,8 @@ const PERIOD: Duration = Duration::from_millis(500);
 /// How many tokens one pass replaces: a worker that has to replace all it holds at once does it
 /// in a minute, and requests that meet a token near its end do it meanwhile.
 const REFRESHES: usize = 64;
-/// How many slots one pass looks at: some 100 µs of work, and the whole board in 16 passes.
-const SWEPT: u64 = 256;
+/// How many slots one pass looks at: some 400 µs of work, and the whole board in 16 passes.
+const SWEPT: u64 = 1024;
 
 /// How far this worker has come with looking through the board.
 #[derive(Debug, Default)]

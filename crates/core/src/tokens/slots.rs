@@ -13,8 +13,9 @@ use super::SlotKey;
 use crate::host::{Host, Shared};
 use std::time::Duration;
 
-/// How many slots there are. With tokens of about 1 KiB the board takes some 4 MiB.
-pub const SLOTS: u64 = 4096;
+/// How many slots there are. With tokens of about 1 KiB the board takes some 16 MiB when it is
+/// full.
+pub const SLOTS: u64 = 16_384;
 /// In how many places a key may stand.
 const WAYS: u64 = 4;
 /// How far ahead a token's end may lie; see `MAX_LIFE` of the replies.
@@ -96,8 +97,12 @@ pub struct Slots<'h, H>(pub &'h H);
 
 impl<H: Host> Slots<'_, H> {
     /// Creates all slots that don't exist yet. Inserting a new key is not exclusive on
-    /// Envoy, so requests must find every slot in place.
+    /// Envoy, so requests must find every slot in place. Whoever finds the last one finds all:
+    /// it is made last, and none is ever deleted.
     pub fn create(&self) {
+        if self.0.shared_get(&slot_name(SLOTS - 1)).is_some() {
+            return;
+        }
         for index in 0..SLOTS {
             let name = slot_name(index);
             if self.0.shared_get(&name).is_none() {

@@ -1,0 +1,65 @@
+//! How much a cache may hold: entries, and the bytes that they take.
+
+use schnellru::Limiter;
+use std::hash::Hash;
+
+/// What knows about how many bytes it takes in all, and says the same as long as it lives.
+pub trait Weigh {
+    /// Bytes, its parts on the heap included.
+    fn weight(&self) -> usize;
+}
+
+/// Bounds a map by the number of its entries and by what they take.
+#[derive(Debug)]
+pub struct ByBytes {
+    entries: usize,
+    most: usize,
+    bytes: usize,
+}
+
+impl ByBytes {
+    /// At most so many entries of so many bytes in all.
+    pub fn new(entries: usize, most: usize) -> ByBytes {
+        ByBytes {
+            entries,
+            most,
+            bytes: 0,
+        }
+    }
+
+    /// What the entries take now.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl<K: Eq + Hash, V: Weigh> Limiter<K, V> for ByBytes {
+    type KeyToInsert<'a> = K;
+    type LinkType = u32;
+
+    fn is_over_the_limit(&self, length: usize) -> bool {
+        length > self.entries || self.bytes > self.most
+    }
+
+    fn on_insert(&mut self, _: usize, key: K, value: V) -> Option<(K, V)> {
+        self.bytes += value.weight();
+        Some((key, value))
+    }
+
+    fn on_replace(&mut self, _: usize, _: &mut K, _: K, old: &mut V, new: &mut V) -> bool {
+        self.bytes = self.bytes.saturating_sub(old.weight()) + new.weight();
+        true
+    }
+
+    fn on_removed(&mut self, _: &mut K, value: &mut V) {
+        self.bytes = self.bytes.saturating_sub(value.weight());
+    }
+
+    fn on_cleared(&mut self) {
+        self.bytes = 0;
+    }
+
+    fn on_grow(&mut self, _: usize) -> bool {
+        true
+    }
+}
