@@ -418,10 +418,9 @@ fn shadow<H: Host>(
 ) -> Verdict {
     gateway.host.count(Event::Shadowed(refusal.reason));
     let reason = refusal.reason.name();
-    gateway.host.log(
-        Level::Debug,
-        &format!("shadowed: would be refused: reason {reason} rule rules[{index}]"),
-    );
+    tell(gateway, || {
+        format!("shadowed: would be refused: reason {reason} rule rules[{index}]")
+    });
     allow(gateway, without_credentials(gateway, request, target, rule))
 }
 
@@ -435,18 +434,35 @@ fn refuse<H: Host>(
     let host = &gateway.host;
     host.count(Event::Refused(refusal.reason));
     let reply = format.render(&refusal, request, || random_id(host));
-    let rule = rule.map_or_else(|| "none".to_owned(), |rule| format!("rules[{rule}]"));
-    let note = refusal.note.as_deref().unwrap_or_default();
-    let colon = if note.is_empty() { "" } else { ": " };
-    host.log(
-        Level::Debug,
-        &format!(
-            "refused: status {} reason {} rule {rule}{colon}{note}",
-            reply.status,
-            refusal.reason.name()
-        ),
-    );
+    tell(gateway, || {
+        let rule = rule.map_or_else(|| "none".to_owned(), |rule| format!("rules[{rule}]"));
+        let note = refusal.note.as_deref().unwrap_or_default();
+        let colon = if note.is_empty() { "" } else { ": " };
+        let reason = refusal.reason.name();
+        format!(
+            "refused: status {} reason {reason} rule {rule}{colon}{note}",
+            reply.status
+        )
+    });
     Verdict::Refuse(reply)
+}
+
+/// Writes a line about one request. Nobody can ask the proxy whether it wants lines of this
+/// level (in Kong's engine a filter that asks isn't loaded), so a flood of refusals writes a few
+/// each second and counts the rest: refusing must not cost more than letting in.
+fn tell<H: Host>(gateway: &Gateway<H>, line: impl FnOnce() -> String) {
+    let host = &gateway.host;
+    match gateway.lines.pass(host.now()) {
+        Some(0) => host.log(Level::Debug, &line()),
+        Some(more) => {
+            let line = line();
+            host.log(
+                Level::Debug,
+                &format!("{line}; {more} lines kept back before it"),
+            );
+        }
+        None => {}
+    }
 }
 
 /// An id for an error's report; nothing rests on its being secret.

@@ -17,6 +17,7 @@ use crate::http::{Refusal, Request, Verdict};
 use crate::issue::replay;
 use crate::keys::RemoteSets;
 use crate::lookup::Lookups;
+use crate::observe::Allowance;
 use crate::policy::{Policy, Rule};
 use crate::reply::Reason;
 use crate::tokens::{Injected, Signer, Slots, Tokens};
@@ -50,6 +51,8 @@ pub struct Gateway<H> {
     pub policy: Policy,
     pub(crate) tokens: Tokens,
     pub(crate) verified: VerifiedTokens,
+    /// For the lines about refusals.
+    pub(crate) lines: Allowance,
     pub(crate) signer: Signer,
     pub(crate) keys: RemoteSets,
     pub(crate) lookups: Lookups,
@@ -144,6 +147,7 @@ impl<H: Host + 'static> Engine<H> {
             lookups: Lookups::default(),
             tokens: Tokens::new(&policy),
             verified: VerifiedTokens::default(),
+            lines: Allowance::default(),
             signer: Signer::new(&host),
             calls: RefCell::new(Calls {
                 queued: VecDeque::new(),

@@ -65,7 +65,7 @@ pub struct Shared {
 /// How much a log line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// One line for each refusal.
+    /// A line for each refusal, as far as they aren't too many.
     Debug,
     /// What an operator may like to know.
     Info,

@@ -4,7 +4,7 @@ mod step;
 mod throttle;
 
 pub use step::{Demand, Step};
-pub use throttle::Throttle;
+pub use throttle::{Allowance, Throttle};
 
 use crate::reply::Reason;
 

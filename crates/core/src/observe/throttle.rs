@@ -27,9 +27,49 @@ impl Throttle {
     }
 }
 
+/// How many lines an [`Allowance`] has for each second.
+const LINES: u32 = 20;
+
+/// Lets each second's first lines through, and counts those it kept back.
+#[derive(Debug, Default)]
+pub struct Allowance {
+    second: Cell<u64>,
+    lines: Cell<u32>,
+    kept_back: Cell<u32>,
+}
+
+impl Allowance {
+    /// Whether a line may be written now; then, how many were kept back since the last one.
+    pub fn pass(&self, now: Duration) -> Option<u32> {
+        // A clock that goes back begins another second, too.
+        if self.second.replace(now.as_secs()) != now.as_secs() {
+            self.lines.set(0);
+        }
+        if self.lines.get() >= LINES {
+            self.kept_back.set(self.kept_back.get().saturating_add(1));
+            return None;
+        }
+        self.lines.set(self.lines.get() + 1);
+        Some(self.kept_back.take())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_second_has_so_many_lines_and_the_next_tells_how_many_were_kept_back() {
+        let allowance = Allowance::default();
+        let at = Duration::from_millis;
+        for _ in 0..LINES {
+            assert_eq!(allowance.pass(at(10_500)), Some(0));
+        }
+        assert_eq!(allowance.pass(at(10_999)), None);
+        assert_eq!(allowance.pass(at(10_999)), None);
+        assert_eq!(allowance.pass(at(11_000)), Some(2));
+        assert_eq!(allowance.pass(at(5_000)), Some(0), "the clock went back");
+    }
 
     #[test]
     fn one_line_a_second_tells_how_many_it_stands_for() {
