@@ -28,6 +28,7 @@ impl ByBytes {
     }
 
     /// What the entries take now.
+    #[cfg(test)]
     pub fn bytes(&self) -> usize {
         self.bytes
     }

@@ -37,7 +37,7 @@ pub fn forward<H: Host + 'static>(
         .or(bearer.as_ref().map(|held| held.token.as_str()))
     {
         Some(token) => {
-            let value = format!("Bearer {token}").into_bytes();
+            let value = ["Bearer ", token].concat().into_bytes();
             forward.set.push(("authorization".to_owned(), value));
         }
         None if rule.upstream.authorization == Authorization::Keep
@@ -65,8 +65,10 @@ pub fn forward<H: Host + 'static>(
     // What is set replaces every header of its name, so it needs no removing.
     let mut remove = std::mem::take(&mut forward.remove);
     remove.retain(|name| !forward.to_set().any(|(other, _)| name == other.as_bytes()));
-    remove.sort_unstable();
-    remove.dedup();
+    if remove.len() > 1 {
+        remove.sort_unstable();
+        remove.dedup();
+    }
     forward.remove = remove;
     Ok(forward)
 }

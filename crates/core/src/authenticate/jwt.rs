@@ -288,7 +288,11 @@ impl JwtAuthenticator {
         Ok(identity)
     }
 
+    /// Whether the token that was found stands in `Authorization`.
     fn reads_authorization<H>(&self, context: &Context<'_, H>) -> bool {
+        if let [Source::Header { name, .. }] = self.from.as_slice() {
+            return name == "authorization";
+        }
         self.from.iter().any(|source| {
             matches!(source, Source::Header { name, .. } if name == "authorization")
                 && matches!(

@@ -86,20 +86,21 @@ fn from_header<'r>(
     let Some(scheme) = scheme else {
         return match value {
             b"" => Ok(None),
-            _ if value.contains(&b',') => Err(ExtractError::Duplicated),
+            _ if memchr::memchr(b',', value).is_some() => Err(ExtractError::Duplicated),
             _ => Ok(Some(text(Cow::Borrowed(value)))),
         };
     };
     // A proxy may have joined several headers with commas: any of them counts.
     let ours = |part: &[u8]| behind_scheme(part.trim_ascii(), scheme).is_some();
-    if value.contains(&b',') {
+    if memchr::memchr(b',', value).is_some() {
         return match value.split(|byte| *byte == b',').any(ours) {
             true => Err(ExtractError::Duplicated),
             false => Ok(None),
         };
     }
     Ok(behind_scheme(value, scheme).map(|credential| {
-        match credential.is_empty() || credential.iter().any(u8::is_ascii_whitespace) {
+        let divided = || credential.iter().any(u8::is_ascii_whitespace);
+        match credential.is_empty() || (!is_visible_ascii(credential) && divided()) {
             true => Err(ExtractError::Malformed),
             false => text(Cow::Borrowed(credential)),
         }
@@ -160,7 +161,8 @@ pub(super) fn decodes_to(candidate: &[u8], name: &str) -> bool {
 }
 
 fn text(value: Cow<'_, [u8]>) -> Credential<'_> {
-    if value.len() > MAX_CREDENTIAL || value.iter().any(u8::is_ascii_control) {
+    let control = || value.iter().any(u8::is_ascii_control);
+    if value.len() > MAX_CREDENTIAL || (!is_visible_ascii(&value) && control()) {
         return Err(ExtractError::Malformed);
     }
     match value {
@@ -168,6 +170,22 @@ fn text(value: Cow<'_, [u8]>) -> Credential<'_> {
         Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).ok(),
     }
     .ok_or(ExtractError::Malformed)
+}
+
+/// Whether there is nothing but visible ASCII, as in nearly all credentials: eight bytes at once,
+/// since a token is the longest thing in a request.
+fn is_visible_ascii(text: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOP: u64 = ONES * 0x80;
+    let (words, rest) = text.as_chunks::<8>();
+    words.iter().all(|word| {
+        let word = u64::from_le_bytes(*word);
+        // The lowest byte that isn't visible sets its own top bit in one of the three. Where all
+        // are visible nothing borrows, and no top bit is set.
+        let low = word.wrapping_sub(ONES * 0x21);
+        let delete = (word ^ (ONES * 0x7f)).wrapping_sub(ONES);
+        (word | low | delete) & TOP == 0
+    }) && rest.iter().all(u8::is_ascii_graphic)
 }
 
 #[cfg(test)]
@@ -192,6 +210,25 @@ mod tests {
             source_address: None,
         };
         extract(sources, &request, Some(query.as_bytes())).map(|found| found.map(Cow::into_owned))
+    }
+
+    #[test]
+    fn every_byte_that_is_not_visible_is_seen_wherever_it_stands() {
+        for length in 1..20 {
+            for at in 0..length {
+                for byte in 0..=255u8 {
+                    for around in [b'!', b'a', b'~'] {
+                        let mut text = vec![around; length];
+                        text[at] = byte;
+                        let visible = byte.is_ascii_graphic();
+                        assert_eq!(is_visible_ascii(&text), visible, "{text:?}");
+                    }
+                }
+            }
+        }
+        assert!(!is_visible_ascii(&[
+            b'a', 0x80, 0x20, 0x7f, b'a', b'a', b'a', b'a'
+        ]));
     }
 
     #[test]
