@@ -13,17 +13,17 @@ pub fn request(request: &Request, uses: VariableSet) -> Value {
     let target = request.target().ok();
     let path = target.as_ref().map_or("", |target| target.path.as_str());
     let query = target.as_ref().and_then(|target| target.query.as_deref());
-    let query = || parameters(query.unwrap_or_default());
-    let plain = [
-        ("method", Value::from(request.method())),
-        ("host", request.host().unwrap_or_default().into()),
-        ("path", path.into()),
-    ];
-    let query = uses.reads(RequestPart::Query).then(|| ("query", query()));
-    let headers = uses
-        .reads(RequestPart::Headers)
-        .then(|| ("headers", headers(request)));
-    Value::map(plain.into_iter().chain(query).chain(headers))
+    let mut members = Vec::with_capacity(5);
+    members.push(("method", Value::from(request.method())));
+    members.push(("host", request.host().unwrap_or_default().into()));
+    members.push(("path", path.into()));
+    if uses.reads(RequestPart::Query) {
+        members.push(("query", parameters(query.unwrap_or_default())));
+    }
+    if uses.reads(RequestPart::Headers) {
+        members.push(("headers", headers(request)));
+    }
+    Value::map(members)
 }
 
 fn parameters(query: &[u8]) -> Value {
