@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use testhost::{Answering, Filter, Gateway, Outcome, Place, Reply};
+use testhost::{Filter, Gateway, Outcome, Place};
 
 use crate::policies;
 
@@ -131,24 +131,13 @@ fn kinds() -> Vec<Kind> {
     ]
 }
 
-/// The token endpoint's answer to a pair: its id is in the body.
-fn exchanged(body: &[u8]) -> Answering {
-    let body = String::from_utf8_lossy(body);
-    let number = body.split("client_id=client-").nth(1).unwrap();
-    let number = number[..5].parse().unwrap();
-    let reply = json!({
-        "access_token": policies::token("HS256", number), "token_type": "Bearer", "expires_in": 3600,
-    });
-    Answering::Now(Reply::new(200).body(reply.to_string()))
-}
-
 fn start(filter: &Filter, path: &Kind) -> Gateway {
     let mut builder = Gateway::builder(filter, path.policy.to_string()).workers(1);
     if !path.helped {
         builder = builder.without_foreign_function("verify_signature");
     }
     let mut gateway = builder.start().unwrap();
-    gateway.endpoint(|call| exchanged(&call.body));
+    gateway.endpoint(|call| policies::exchanged(&call.body));
     gateway
 }
 

@@ -14,6 +14,11 @@ const MOST: usize = 12 * 1024 * 1024;
 const REPEATED: usize = 64;
 const TOKENS: usize = 20_000;
 
+/// Callers' pairs, whose tokens of some 650 bytes are more than a worker holds; and how many come
+/// again, and find their tokens.
+const PAIRS: usize = 8_000;
+const HELD: usize = 4_500;
+
 #[test]
 fn memory_is_bounded_after_a_million_requests() {
     let module = std::fs::read(xtask::module::build().unwrap()).unwrap();
@@ -60,4 +65,34 @@ fn memory_is_bounded_after_a_million_requests() {
     let late = gateway.memory()[&Place::Worker(0)];
     assert!(late <= MOST, "{late} bytes");
     assert_eq!(early, late, "it grows with the number of requests");
+}
+
+#[test]
+fn memory_is_bounded_with_more_pairs_than_a_worker_holds() {
+    let module = std::fs::read(xtask::module::build().unwrap()).unwrap();
+    let filter = Filter::from_bytes(&module).unwrap();
+    let mut gateway = Gateway::builder(&filter, policies::pairs().to_string())
+        .workers(1)
+        .start()
+        .unwrap();
+    gateway.endpoint(|call| policies::exchanged(&call.body));
+    for number in (0..PAIRS).chain(PAIRS - HELD..PAIRS) {
+        let request = gateway
+            .request("GET /orders")
+            .header("x-client-id", format!("client-{number:05}"))
+            .header("x-client-secret", "s3cret".repeat(5))
+            .send();
+        let outcome = request.outcome();
+        assert!(
+            matches!(outcome, Outcome::Upstream(_)),
+            "{number}: {outcome:?}"
+        );
+    }
+    assert!(
+        gateway.calls_made() <= PAIRS as u64,
+        "{}",
+        gateway.calls_made()
+    );
+    let memory = gateway.memory()[&Place::Worker(0)];
+    assert!(memory <= MOST, "{memory} bytes");
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use testhost::{Answering, Reply};
 use xtask::jwt::{self, Key};
 
 /// The secret of the HS256 tokens; it guards nothing.
@@ -107,4 +108,15 @@ pub fn token(algorithm: &str, number: usize) -> String {
         "HS256" => jwt::sign_hs256(&claims, SECRET.as_bytes()).unwrap(),
         _ => jwt::sign(&claims, algorithm.parse().unwrap(), Key::A).unwrap(),
     }
+}
+
+/// The token endpoint's answer to a pair: its id is in the body.
+pub fn exchanged(body: &[u8]) -> Answering {
+    let body = String::from_utf8_lossy(body);
+    let number = body.split("client_id=client-").nth(1).unwrap();
+    let number = number[..5].parse().unwrap();
+    let reply = json!({
+        "access_token": token("HS256", number), "token_type": "Bearer", "expires_in": 3600,
+    });
+    Answering::Now(Reply::new(200).body(reply.to_string()))
 }
