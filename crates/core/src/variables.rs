@@ -2,32 +2,38 @@
 
 use crate::credentials::source_pairs;
 use crate::decide::Context;
-use crate::expression::{Expression, Scope, Value, Variable, VariableSet};
+use crate::expression::{Expression, RequestPart, Scope, Value, Variable, VariableSet};
 use crate::http::Request;
 use percent_encoding::percent_decode;
 
 /// `request`: method, host, path, query and headers. Headers that stand more than once are
 /// joined with commas (RFC 9110 §5.3); of a repeated query parameter the first counts.
-pub fn request(request: &Request) -> Value {
+/// Of query and headers only what `uses` says is read.
+pub fn request(request: &Request, uses: VariableSet) -> Value {
     let target = request.target().ok();
     let path = target.as_ref().map_or("", |target| target.path.as_str());
-    let query = target
-        .as_ref()
-        .and_then(|target| target.query.as_deref())
-        .unwrap_or_default();
+    let query = target.as_ref().and_then(|target| target.query.as_deref());
+    let mut members = Vec::with_capacity(5);
+    members.push(("method", Value::from(request.method())));
+    members.push(("host", request.host().unwrap_or_default().into()));
+    members.push(("path", path.into()));
+    if uses.reads(RequestPart::Query) {
+        members.push(("query", parameters(query.unwrap_or_default())));
+    }
+    if uses.reads(RequestPart::Headers) {
+        members.push(("headers", headers(request)));
+    }
+    Value::map(members)
+}
+
+fn parameters(query: &[u8]) -> Value {
     let mut parameters: Vec<(String, Value)> = source_pairs(query, b'&')
         .filter(|(name, _)| !name.is_empty())
         .map(|(name, value)| (decoded(name), decoded(value).into()))
         .collect();
     // `Value::map` lets the last one hold.
     parameters.reverse();
-    Value::map([
-        ("method", Value::from(request.method())),
-        ("host", request.host().unwrap_or_default().into()),
-        ("path", path.into()),
-        ("query", Value::map(parameters)),
-        ("headers", headers(request)),
-    ])
+    Value::map(parameters)
 }
 
 fn headers(request: &Request) -> Value {
@@ -56,7 +62,7 @@ fn decoded(text: &[u8]) -> String {
 /// Sets those of `request`, `path` and `source` that are used.
 pub fn of_request<H>(context: &Context<'_, H>, uses: VariableSet, scope: &mut Scope) {
     if uses.contains(Variable::Request) {
-        scope.set(Variable::Request, request(context.request));
+        scope.set(Variable::Request, request(context.request, uses));
     }
     if uses.contains(Variable::Path) {
         let members = context.variables.iter();

@@ -141,6 +141,9 @@ impl Vm {
         };
         let mut store = Store::new(filter.ready.module().engine(), state);
         store.limiter(|state| &mut state.limits);
+        if filter.metered {
+            store.set_fuel(u64::MAX)?;
+        }
         let instance = filter.ready.instantiate(&mut store)?;
         let memory = instance.get_memory(&mut store, "memory");
         let allocate = ["proxy_on_memory_allocate", "malloc"]
@@ -177,6 +180,12 @@ impl Vm {
         self.state()
             .memory
             .map_or(0, |memory| memory.data_size(&self.store))
+    }
+
+    /// The instructions executed so far; `None` where nobody counts them.
+    pub(crate) fn instructions(&self) -> Option<u64> {
+        let left = self.store.get_fuel().ok()?;
+        Some(u64::MAX - left)
     }
 
     /// Whether the filter exports a callback.

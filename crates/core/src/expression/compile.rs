@@ -157,7 +157,10 @@ impl<'a> Compiler<'a> {
         let allowed = self.place.variables();
         match Variable::from_name(name) {
             Some(variable) if allowed.contains(variable) => {
-                self.variables.insert(variable);
+                match variable {
+                    Variable::Request => self.variables.insert_request(None),
+                    other => self.variables.insert(other),
+                }
                 Ok(Node::Variable(variable))
             }
             Some(_) => Err(CompileError::new(format!(
@@ -182,7 +185,12 @@ impl<'a> Compiler<'a> {
     }
 
     fn select(&mut self, select: &'a SelectExpr, depth: usize) -> Result<Node, CompileError> {
+        let before = self.variables;
         let operand = self.node(&select.operand, depth)?;
+        if let Node::Variable(Variable::Request) = operand {
+            self.variables = before;
+            self.variables.insert_request(Some(&select.field));
+        }
         let value_type = self.member(&operand, &select.field)?;
         let operand = Box::new(operand);
         let field = Arc::from(select.field.as_str());

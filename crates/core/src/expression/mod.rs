@@ -24,7 +24,7 @@ mod text;
 mod value;
 
 pub use error::{CompileError, EvaluationError};
-pub use place::{Expected, Place, Variable, VariableSet};
+pub use place::{Expected, Place, RequestPart, Variable, VariableSet};
 pub use scope::Scope;
 pub use value::{Key, Map, Value, ValueType};
 

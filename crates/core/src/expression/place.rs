@@ -107,14 +107,40 @@ impl Variable {
         }
     }
 
-    const fn bit(self) -> u16 {
-        1 << self as u16
+    const fn bit(self) -> u32 {
+        1 << self as u32
     }
 }
 
-/// A set of variables.
+/// A member of `request` that is made only where an expression may read it: most don't, and it
+/// costs more than all the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestPart {
+    /// `request.headers`.
+    Headers,
+    /// `request.query`.
+    Query,
+}
+
+impl RequestPart {
+    const ALL: [RequestPart; 2] = [RequestPart::Headers, RequestPart::Query];
+
+    const fn name(self) -> &'static str {
+        match self {
+            RequestPart::Headers => "headers",
+            RequestPart::Query => "query",
+        }
+    }
+
+    /// Behind the bits of the variables.
+    const fn bit(self) -> u32 {
+        1 << (Variable::ALL.len() + self as usize)
+    }
+}
+
+/// A set of variables, and of the parts of `request` that are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct VariableSet(u16);
+pub struct VariableSet(u32);
 
 impl VariableSet {
     /// The set of these variables.
@@ -136,6 +162,21 @@ impl VariableSet {
     /// Adds a variable.
     pub const fn insert(&mut self, variable: Variable) {
         self.0 |= variable.bit();
+    }
+
+    /// Adds `request` with the part of this name, or with all parts where any may be meant.
+    pub(super) fn insert_request(&mut self, member: Option<&str>) {
+        self.insert(Variable::Request);
+        for part in RequestPart::ALL {
+            if member.is_none_or(|member| member == part.name()) {
+                self.0 |= part.bit();
+            }
+        }
+    }
+
+    /// Whether this part of `request` is read.
+    pub const fn reads(self, part: RequestPart) -> bool {
+        self.0 & part.bit() != 0
     }
 
     /// The members of both sets.

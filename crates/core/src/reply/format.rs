@@ -129,7 +129,10 @@ impl ErrorFormat {
             scope.set(Variable::Detail, detail(refusal));
         }
         if body.uses(Variable::Request) {
-            scope.set(Variable::Request, variables::request(request));
+            scope.set(
+                Variable::Request,
+                variables::request(request, body.variables()),
+            );
         }
         let value = body.evaluate_json(&scope).ok()?;
         // A string is a body of the API's own making; everything else is JSON.

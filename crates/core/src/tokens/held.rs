@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 /// is still on the shared board.
 const HELD: u32 = 16_384;
 /// What a held token takes beside its own text, in bytes: the pair it is for, what is known of
-/// its bearer, and the places in the maps.
-const BESIDE: usize = 512;
+/// its bearer, its headers, and the places in the maps (measured in the module: some 1240).
+const BESIDE: usize = 1250;
 /// How often a token's length its claims take, as JSON and as expressions see them.
 const CLAIMS: usize = 3;
 
@@ -299,5 +299,90 @@ impl Hasher for Prefix {
 
     fn finish(&self) -> u64 {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::document::Secret;
+
+    const POLICY: [u8; 32] = [7; 32];
+    const NOW: Duration = Duration::from_secs(1_000);
+
+    fn pair(id: &str, secret: &str) -> Pair {
+        Pair::new(id, secret).unwrap()
+    }
+
+    fn put(tokens: &mut HeldTokens, exchange: usize, pair: &Pair, token: &str) -> SlotKey {
+        let key = SlotKey::of_pair(&POLICY, exchange, pair);
+        let times = Times {
+            since: NOW,
+            refresh_at: NOW + Duration::from_secs(50),
+            end: NOW + Duration::from_secs(60),
+        };
+        let held = Held::new(key, Zeroizing::new(token.to_owned()), times);
+        tokens.put(exchange, pair, Rc::new(held));
+        key
+    }
+
+    #[test]
+    fn only_the_very_pair_at_its_own_exchange_finds_its_token() {
+        let mut tokens = HeldTokens::new(1 << 20, false);
+        let own = pair("client", "a secret of some length");
+        let key = put(&mut tokens, 3, &own, "token");
+        let found = |tokens: &mut HeldTokens, exchange, pair: &Pair, at| {
+            let held = tokens.in_use(exchange, pair, NOW + Duration::from_secs(at));
+            held.map(|held| held.token.to_string())
+        };
+        assert_eq!(found(&mut tokens, 3, &own, 0).as_deref(), Some("token"));
+        let with_body = Pair {
+            body: Some(Secret::from("x".to_owned())),
+            ..own.clone()
+        };
+        for (exchange, other) in [
+            (2, own.clone()),
+            (3, pair("client", "a secret of some lengtH")),
+            (3, pair("client", "a secret of some length ")),
+            (3, pair("Client", "a secret of some length")),
+            (3, pair("clienta", " secret of some length")),
+            (3, with_body),
+        ] {
+            assert_eq!(found(&mut tokens, exchange, &other, 0), None, "{other:?}");
+            // Nor where both stood in the same place.
+            tokens.places.insert(hash(exchange, &other), key);
+            assert_eq!(found(&mut tokens, exchange, &other, 0), None, "{other:?}");
+        }
+        assert!(found(&mut tokens, 3, &own, 49).is_some());
+        assert_eq!(found(&mut tokens, 3, &own, 50), None, "to be replaced");
+        tokens.remove(&key);
+        assert_eq!(found(&mut tokens, 3, &own, 0), None);
+    }
+
+    #[test]
+    fn tokens_are_bounded_in_number_and_in_bytes() {
+        const MOST: usize = 1 << 20;
+        for (length, keeps_claims, fit) in [(500, false, 599), (500, true, 322), (1, false, 838)] {
+            let mut tokens = HeldTokens::new(MOST, keeps_claims);
+            for number in 0..20_000 {
+                let own = pair(&format!("client-{number}"), "secret");
+                for _ in 0..2 {
+                    put(&mut tokens, 0, &own, &"t".repeat(length));
+                }
+            }
+            assert_eq!(tokens.tokens.len(), fit, "{length} {keeps_claims}");
+            assert!(tokens.tokens.limiter().bytes() <= MOST);
+        }
+        let mut tokens = HeldTokens::new(usize::MAX, false);
+        for number in 0..HELD + 10 {
+            put(
+                &mut tokens,
+                0,
+                &pair(&format!("client-{number}"), "secret"),
+                "t",
+            );
+        }
+        assert_eq!(tokens.tokens.len(), HELD as usize);
+        assert_eq!(tokens.places.len(), HELD as usize);
     }
 }

@@ -93,6 +93,18 @@ impl Gateway {
         live.collect()
     }
 
+    /// How many WebAssembly instructions each live VM has executed, its start included; what the
+    /// proxy does for it isn't among them. Only VMs of a [`crate::Filter::metered`] filter are
+    /// there.
+    #[must_use]
+    pub fn instructions(&self) -> BTreeMap<Place, u64> {
+        let live = self.slots.iter().filter_map(|slot| {
+            let executed = slot.vm.as_ref()?.instructions()?;
+            Some((slot.place, executed))
+        });
+        live.collect()
+    }
+
     /// Requests that the filter still holds, or that go on.
     #[must_use]
     pub fn open_requests(&self) -> usize {

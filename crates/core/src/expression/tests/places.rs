@@ -1,4 +1,4 @@
-use super::super::{Expected, Expression, Place, Variable, VariableSet};
+use super::super::{Expected, Expression, Place, RequestPart, Variable};
 use super::refusal;
 
 /// An expression that only uses the variable and that fits what the place expects.
@@ -22,7 +22,7 @@ fn every_place_has_its_variables_and_refuses_the_others() {
             if place.variables().contains(variable) {
                 let compiled = compiled.unwrap_or_else(|error| panic!("{place:?}: {error}"));
                 assert!(compiled.uses(variable));
-                assert_eq!(compiled.variables(), VariableSet::of(&[variable]));
+                assert!(compiled.variables().iter().eq([variable]));
             } else {
                 assert_eq!(
                     compiled.map(|_| ()).unwrap_err().to_string(),
@@ -148,6 +148,45 @@ fn a_result_that_the_place_cannot_use_is_refused_at_load() {
         ),
     ] {
         assert_eq!(refusal(source, place), expected);
+    }
+}
+
+#[test]
+fn the_parts_of_a_request_that_may_be_read_are_told() {
+    use RequestPart::{Headers, Query};
+    for (source, headers, query) in [
+        (
+            "request.method == 'GET' && request.path == '/'",
+            false,
+            false,
+        ),
+        ("request.headers['x'] == 'y'", true, false),
+        ("has(request.headers.x)", true, false),
+        (
+            "has(request.query.x) && request.method == 'GET'",
+            false,
+            true,
+        ),
+        ("request.query.x == request.headers.x", true, true),
+        ("request['headers']['x'] == 'y'", true, true),
+        ("request == {}", true, true),
+        (
+            "request.method == 'GET' && 'headers' in request",
+            true,
+            true,
+        ),
+        ("[1].all(i, request.headers['x'] == 'y')", true, false),
+        ("claims.headers == 'x'", false, false),
+    ] {
+        let expression = Expression::compile(source, Place::AllowIf).unwrap();
+        let uses = expression.variables();
+        assert_eq!(uses.reads(Headers), headers, "{source}");
+        assert_eq!(uses.reads(Query), query, "{source}");
+        assert_eq!(
+            uses.contains(Variable::Request),
+            source.contains("request"),
+            "{source}"
+        );
     }
 }
 

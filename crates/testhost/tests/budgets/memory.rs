@@ -1,0 +1,98 @@
+//! Memory after very many requests.
+
+use testhost::{Filter, Gateway, Outcome, Place};
+
+use crate::policies;
+
+/// Requests that are sent: one in four with a token of its own, the others with tokens that come
+/// again, keys of nobody, and nothing.
+const REQUESTS: usize = 1_000_000;
+/// What a worker's memory may come to, in bytes.
+const MOST: usize = 12 * 1024 * 1024;
+
+/// Tokens that come again and again, and those that come now and then.
+const REPEATED: usize = 64;
+const TOKENS: usize = 20_000;
+
+/// Callers' pairs, whose tokens of some 650 bytes are more than a worker holds; and how many come
+/// again, and find their tokens.
+const PAIRS: usize = 8_000;
+const HELD: usize = 4_500;
+
+#[test]
+fn memory_is_bounded_after_a_million_requests() {
+    let module = std::fs::read(xtask::module::build().unwrap()).unwrap();
+    let filter = Filter::from_bytes(&module).unwrap();
+    let mut policy = policies::keys();
+    let of_tokens = policies::tokens("HS256");
+    policy["authenticators"]["token"] = of_tokens["authenticators"]["token"].clone();
+    policy["rules"][0]["authenticate"] = serde_json::json!({"any": ["token", "key"]});
+    let mut gateway = Gateway::builder(&filter, policy.to_string())
+        .workers(1)
+        .start()
+        .unwrap();
+    let tokens: Vec<String> = (0..TOKENS)
+        .map(|number| format!("Bearer {}", policies::token("HS256", number)))
+        .collect();
+    let mut early = 0;
+    for number in 0..REQUESTS {
+        let request = gateway.request("GET /orders");
+        let (request, passes) = match number % 4 {
+            0 => (
+                request.header("authorization", &tokens[number / 4 % TOKENS]),
+                true,
+            ),
+            1 => (
+                request.header("authorization", &tokens[number / 4 % REPEATED]),
+                true,
+            ),
+            2 => (
+                request.header("x-api-key", policies::api_key(number % 2_000)),
+                number % 2_000 < 1_000,
+            ),
+            _ => (request, false),
+        };
+        let outcome = request.send().outcome();
+        assert_eq!(
+            matches!(outcome, Outcome::Upstream(_)),
+            passes,
+            "{number}: {outcome:?}"
+        );
+        if number == REQUESTS / 4 {
+            early = gateway.memory()[&Place::Worker(0)];
+        }
+    }
+    let late = gateway.memory()[&Place::Worker(0)];
+    assert!(late <= MOST, "{late} bytes");
+    assert_eq!(early, late, "it grows with the number of requests");
+}
+
+#[test]
+fn memory_is_bounded_with_more_pairs_than_a_worker_holds() {
+    let module = std::fs::read(xtask::module::build().unwrap()).unwrap();
+    let filter = Filter::from_bytes(&module).unwrap();
+    let mut gateway = Gateway::builder(&filter, policies::pairs().to_string())
+        .workers(1)
+        .start()
+        .unwrap();
+    gateway.endpoint(|call| policies::exchanged(&call.body));
+    for number in (0..PAIRS).chain(PAIRS - HELD..PAIRS) {
+        let request = gateway
+            .request("GET /orders")
+            .header("x-client-id", format!("client-{number:05}"))
+            .header("x-client-secret", "s3cret".repeat(5))
+            .send();
+        let outcome = request.outcome();
+        assert!(
+            matches!(outcome, Outcome::Upstream(_)),
+            "{number}: {outcome:?}"
+        );
+    }
+    assert!(
+        gateway.calls_made() <= PAIRS as u64,
+        "{}",
+        gateway.calls_made()
+    );
+    let memory = gateway.memory()[&Place::Worker(0)];
+    assert!(memory <= MOST, "{memory} bytes");
+}
