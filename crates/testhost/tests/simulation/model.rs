@@ -200,7 +200,10 @@ fn look_up(id: &str, cache: Duration, history: &History, allowed: &mut Allowed) 
     calls.sort_by_key(|call| call.ends);
     let mut enabled = false;
     for (at, call) in calls.iter().enumerate() {
-        let replaced = calls[at + 1..].iter().any(|next| next.ends < history.from);
+        let heard = |next: &&crate::servers::Call| {
+            next.ends < history.from && !history.jumped(next.at, next.ends)
+        };
+        let replaced = calls[at + 1..].iter().any(heard);
         // A clock that goes back must not keep an answer for longer than twice its time.
         let stale = match history.jumped(call.ends, history.to) {
             true => call.ends + cache * 2 < history.from,
