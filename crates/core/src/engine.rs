@@ -156,7 +156,8 @@ impl<H: Host + 'static> Engine<H> {
             bodies: Bodies::default(),
             waiting: RefCell::default(),
             waiting_bytes: Cell::new(0),
-            last_tick: Cell::new(Duration::ZERO),
+            // The clock may go back before the first tick.
+            last_tick: Cell::new(host.now()),
             spawner: pool.spawner(),
             host,
             policy,
