@@ -224,6 +224,9 @@ impl<H: Host + 'static> Engine<H> {
         gateway.refuse_late_bodies(now);
         // A clock that goes back would leave sleepers asleep for as long.
         let went_back = gateway.last_tick.replace(now) > now;
+        if went_back {
+            gateway.lookups.forget();
+        }
         gateway.awaken(|timer| timer.end <= now || went_back);
         let lost: Vec<u32> = {
             let mut calls = gateway.calls.borrow_mut();
