@@ -160,7 +160,8 @@ impl<H: Host + 'static> Engine<H> {
             bodies: Bodies::default(),
             waiting: RefCell::default(),
             waiting_bytes: Cell::new(0),
-            last_tick: Cell::new(Duration::ZERO),
+            // The clock may go back before the first tick.
+            last_tick: Cell::new(host.now()),
             spawner: pool.spawner(),
             host,
             policy,
@@ -227,6 +228,9 @@ impl<H: Host + 'static> Engine<H> {
         gateway.refuse_late_bodies(now);
         // A clock that goes back would leave sleepers asleep for as long.
         let went_back = gateway.last_tick.replace(now) > now;
+        if went_back {
+            gateway.lookups.forget();
+        }
         gateway.awaken(|timer| timer.end <= now || went_back);
         let lost: Vec<u32> = {
             let mut calls = gateway.calls.borrow_mut();

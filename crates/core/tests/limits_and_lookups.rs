@@ -197,6 +197,22 @@ fn one_question_serves_all_who_ask_it_until_its_answer_is_old() {
 }
 
 #[test]
+fn an_answer_from_before_the_clock_went_back_is_asked_for_again() {
+    let proxy = exchanged(1, "a");
+    let ticket = proxy.ask(0, pair("a"));
+    proxy.reply(200, r#"{"enabled": true}"#);
+    assert_eq!(proxy.said(ticket), "ok");
+    let made = proxy.made();
+    proxy.tick();
+    proxy.world.now.set(proxy.world.now.get() - seconds(10));
+    proxy.tick();
+    // The clock has caught up, but the answer is old.
+    proxy.jump(seconds(15));
+    proxy.ask(0, pair("a"));
+    assert_eq!(proxy.made(), made + 1);
+}
+
+#[test]
 fn a_clients_name_does_not_lead_the_question_elsewhere() {
     for id in ["..", "."] {
         let proxy = exchanged(1, id);

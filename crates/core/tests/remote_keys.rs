@@ -169,6 +169,14 @@ fn a_set_is_refreshed_in_time_and_not_before() {
 }
 
 #[test]
+fn a_clock_that_goes_back_puts_no_refresh_off() {
+    let proxy = holding(1);
+    proxy.world.now.set(proxy.world.now.get() - seconds(7200));
+    proxy.tick();
+    assert_eq!(proxy.made(), 2);
+}
+
+#[test]
 fn a_removed_key_stops_working_at_the_next_refresh() {
     let proxy = holding(1);
     assert_eq!(ask(&proxy, 0, by("k1")), "ok");

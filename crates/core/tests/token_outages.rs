@@ -148,3 +148,16 @@ fn without_a_board_a_worker_still_grants_the_peace_that_is_asked_for() {
     );
     assert_eq!(proxy.made(), 1);
 }
+
+#[test]
+fn no_further_try_is_made_once_another_pair_was_told_to_come_later() {
+    let proxy = Proxy::new(1, &resilient());
+    let ticket = proxy.ask(0, by("a"));
+    proxy.reply(500, "");
+    proxy.ask(0, by("b"));
+    let other = proxy.calls().pop().unwrap();
+    proxy.answer(&other, reply_after(429, 9));
+    proxy.pass(seconds(1));
+    assert_eq!(proxy.made(), 2);
+    assert_eq!(proxy.said(ticket), "503 exchange_unavailable after 1");
+}

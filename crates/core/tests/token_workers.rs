@@ -235,3 +235,16 @@ fn where_no_other_request_can_be_resumed_each_makes_its_own_call() {
     assert_eq!(proxy.made(), 4);
     assert!(!proxy.workers[0].is_busy());
 }
+
+#[test]
+fn a_clock_that_goes_back_before_the_first_tick_keeps_nobody_waiting() {
+    let proxy = Proxy::new(2, POLICY);
+    proxy.world.wakes.set(false);
+    proxy.ask(0, by("a"));
+    let ticket = proxy.ask(1, by("a"));
+    proxy.reply(200, &token("one", 600));
+    assert_eq!(proxy.said(ticket), "waits");
+    proxy.world.now.set(proxy.world.now.get() - seconds(1800));
+    proxy.pass(seconds(1));
+    assert_eq!(proxy.said(ticket), "ok");
+}

@@ -46,8 +46,12 @@ impl<H: Host + 'static> Gateway<H> {
 
     /// Starts every fetch that is due. Called on each tick.
     pub fn refresh_keys(self: &Rc<Self>) {
-        for (remote, state) in self.keys.0.iter().enumerate() {
-            if state.borrow().due <= self.host.now() {
+        let now = self.host.now();
+        let sets = self.keys.0.iter().zip(&self.policy.remotes);
+        for (remote, (state, settings)) in sets.enumerate() {
+            let wait = state.borrow().due.saturating_sub(now);
+            // Further ahead than it is ever set: the clock went back since.
+            if wait.is_zero() || wait > settings.refresh.max(RETRY) {
                 drop(self.join_fetch(remote));
             }
         }

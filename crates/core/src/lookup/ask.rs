@@ -31,6 +31,11 @@ pub struct Lookups {
 }
 
 impl Lookups {
+    /// Forgets the answers.
+    pub(crate) fn forget(&self) {
+        self.known.borrow_mut().clear();
+    }
+
     /// Ends what is under way.
     pub(crate) fn clear(&self) {
         self.flights.borrow_mut().clear();
@@ -108,11 +113,9 @@ impl<H: Host + 'static> Gateway<H> {
                 );
             }
         }
-        let end = self.host.now().saturating_add(kept);
-        self.lookups
-            .known
-            .borrow_mut()
-            .put(key, outcome.clone(), end);
+        let now = self.host.now();
+        let mut known = self.lookups.known.borrow_mut();
+        known.put(key, outcome.clone(), now, kept);
         outcome
     }
 }

@@ -36,7 +36,14 @@ pub enum Outcome {
 }
 
 /// A bounded number of outcomes, each until its time is over.
-pub struct Known(LruMap<LookupKey, (Duration, Outcome), ByLength, ByPrefix>);
+pub struct Known(LruMap<LookupKey, Entry, ByLength, ByPrefix>);
+
+/// An outcome, since when it is known, and until when it is good.
+struct Entry {
+    since: Duration,
+    end: Duration,
+    outcome: Outcome,
+}
 
 impl Default for Known {
     fn default() -> Known {
@@ -45,14 +52,24 @@ impl Default for Known {
 }
 
 impl Known {
-    /// An outcome that is still good.
+    /// An outcome that is still good. One of the future was told before the clock went back.
     pub fn get(&mut self, key: &LookupKey, now: Duration) -> Option<Outcome> {
-        let (end, outcome) = self.0.get(key)?;
-        (*end > now).then(|| outcome.clone())
+        let entry = self.0.get(key)?;
+        (entry.since <= now && now < entry.end).then(|| entry.outcome.clone())
     }
 
-    /// Keeps an outcome.
-    pub fn put(&mut self, key: LookupKey, outcome: Outcome, end: Duration) {
-        self.0.insert(key, (end, outcome));
+    /// Keeps an outcome for some time from now.
+    pub fn put(&mut self, key: LookupKey, outcome: Outcome, now: Duration, kept: Duration) {
+        let entry = Entry {
+            since: now,
+            end: now.saturating_add(kept),
+            outcome,
+        };
+        self.0.insert(key, entry);
+    }
+
+    /// Forgets all: the clock went back, and all would be good for too long.
+    pub fn clear(&mut self) {
+        self.0.clear();
     }
 }

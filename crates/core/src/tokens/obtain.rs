@@ -195,6 +195,10 @@ impl<H: Host + 'static> Gateway<H> {
                 return (outcome, failed);
             }
             self.sleep(wait).await;
+            // Somebody else was told meanwhile when to come again.
+            if self.paused(exchange, self.host.now()).is_some() {
+                return (outcome, failed);
+            }
             timeout = settings.timeout.min(left);
             attempt += 1;
         }
