@@ -38,8 +38,16 @@ fn whatever_ends_a_call_the_request_has_its_reason_and_the_worker_lives() {
     let with = |name: &str, value: &[u8]| Reply::new(200).header(name, value).body(token("t"));
     let huge = || token(&"x".repeat(1 << 20));
     let table: Vec<(&str, Reply, &str)> = vec![
-        ("refused", Reply::refused(), unavailable),
-        ("timed out", Reply::timeout(), unavailable),
+        (
+            "refused",
+            Reply::refused(),
+            "503 doorward_denied{exchange_unreachable}",
+        ),
+        (
+            "timed out",
+            Reply::timeout(),
+            "503 doorward_denied{exchange_timeout}",
+        ),
         ("reset", Reply::reset(), unavailable),
         ("cut short", Reply::cut_short(200), unavailable),
         ("500", Reply::new(500), unavailable),
@@ -139,7 +147,10 @@ fn a_call_that_never_ends_is_given_up_in_bounded_time() {
             gateway.lose(call);
         }
         gateway.advance(BOUND);
-        let expected = "503 doorward_denied{exchange_unavailable}";
+        let expected = match lost {
+            true => "503 doorward_denied{exchange_unavailable}",
+            false => "503 doorward_denied{exchange_timeout}",
+        };
         assert_eq!(request.short(), expected, "{lost}\n{}", gateway.trace());
         assert_well(&gateway);
     }
@@ -153,7 +164,7 @@ fn an_answer_that_comes_after_its_timeout_changes_nothing() {
         .callout()
         .end_after(6.s(), Reply::new(200).body(token("late")));
     gateway.advance(BOUND);
-    assert_eq!(request.short(), "503 doorward_denied{exchange_unavailable}");
+    assert_eq!(request.short(), "503 doorward_denied{exchange_timeout}");
     assert_well(&gateway);
 }
 
