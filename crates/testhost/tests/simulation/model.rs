@@ -182,7 +182,8 @@ fn verify(pair: &(String, String), history: &History, allowed: &mut Allowed) {
             allowed.refusals.extend(["key_unknown"]);
         }
         if history.jumped(call.at, history.to) {
-            allowed.refusals.push("token_not_yet_valid");
+            let times = ["token_not_yet_valid", "token_expired"];
+            allowed.refusals.extend(times);
         }
     }
     allowed.bearers.retain(|bearer| good.contains(bearer));
