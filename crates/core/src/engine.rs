@@ -78,6 +78,8 @@ struct Waiting {
 /// Somebody who sleeps.
 struct Timer {
     end: Duration,
+    /// How long the sleep is: an end further ahead was set by a clock gone back since.
+    time: Duration,
     /// Whether another worker's word wakes them, too.
     listens: bool,
     sleeper: oneshot::Sender<()>,
@@ -231,7 +233,10 @@ impl<H: Host + 'static> Engine<H> {
         if went_back {
             gateway.lookups.forget();
         }
-        gateway.awaken(|timer| timer.end <= now || went_back);
+        gateway.awaken(|timer| {
+            let left = timer.end.saturating_sub(now);
+            left.is_zero() || left > timer.time || went_back
+        });
         let lost: Vec<u32> = {
             let mut calls = gateway.calls.borrow_mut();
             if went_back {
@@ -329,6 +334,7 @@ impl<H: Host + 'static> Gateway<H> {
         let end = self.host.now().saturating_add(time);
         self.timers.borrow_mut().push(Timer {
             end,
+            time,
             listens,
             sleeper,
         });

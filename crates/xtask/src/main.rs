@@ -15,6 +15,11 @@ use xtask::{demo, envoy, module, paths, process};
 /// CI must be done within 90 minutes, and a person gives up sooner.
 const CI_PATIENCE: Duration = Duration::from_secs(80 * 60);
 
+/// How many worlds are simulated where nobody says.
+const SEEDS: u64 = 10_000;
+/// A million worlds take some hours.
+const SIMULATION_PATIENCE: Duration = Duration::from_secs(12 * 3600);
+
 #[derive(Parser)]
 #[command(name = "cargo xtask", about)]
 struct Arguments {
@@ -55,6 +60,15 @@ enum Chore {
         /// Where it listens
         #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:7000")]
         listen: SocketAddr,
+    },
+    /// Run worlds that chance makes against the reference model, each from one seed
+    Simulate {
+        /// How many; 1 where a seed is named
+        #[arg(long)]
+        seeds: Option<u64>,
+        /// The first one
+        #[arg(long)]
+        seed: Option<u64>,
     },
     /// Load a real Envoy for long, with an OAuth server that fails a third of the time
     Soak(Soak),
@@ -102,6 +116,16 @@ fn main() -> Result<ExitCode> {
             if !soak.run()? {
                 return Ok(ExitCode::FAILURE);
             }
+        }
+        Chore::Simulate { seeds, seed } => {
+            let seeds = seeds.unwrap_or(if seed.is_some() { 1 } else { SEEDS });
+            let mut test = Command::new("cargo");
+            test.current_dir(paths::root())
+                .args(["test", "-p", "doorward-testhost", "--test", "simulation"])
+                .args(["in_no_world", "--", "--nocapture"])
+                .env("SIMULATE_SEEDS", seeds.to_string())
+                .env("SIMULATE_SEED", seed.unwrap_or(1).to_string());
+            process::run(&mut test, SIMULATION_PATIENCE)?;
         }
         Chore::Ci => {
             let mut ci = Command::new("bash");

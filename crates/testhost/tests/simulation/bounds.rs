@@ -179,7 +179,13 @@ impl Calls<'_> {
             if self.fickle(last) && !given {
                 return Ok(());
             }
-            rest = if given { rest } else { rest.min(left) };
+            // The next who may replace it comes when this exchange must have ended, and 3 s more.
+            let renewal = Duration::from_secs(3);
+            rest = if given {
+                rest
+            } else {
+                rest.min(left).min(renewal)
+            };
         }
         if next.at + ROUNDING < last.ends + rest {
             return Err(format!(

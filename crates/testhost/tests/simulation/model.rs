@@ -138,10 +138,10 @@ fn exchange(server: Server, pair: &(String, String), history: &History) -> Allow
     }
     for call in history.ended(server) {
         match &call.said {
-            Said::Refused if call.pair == *pair => {
-                if history.recent(call.ends, history.plan.cache_failures) {
-                    allowed.refusals.push("exchange_refused");
-                }
+            Said::Refused
+                if call.pair == *pair && history.recent(call.ends, history.plan.cache_failures) =>
+            {
+                allowed.refusals.push("exchange_refused");
             }
             // Every pair is kept away from an endpoint that asked for it.
             Said::Limited(seconds) if history.recent(call.ends, Duration::from_secs(*seconds)) => {
