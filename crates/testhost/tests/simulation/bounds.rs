@@ -275,7 +275,12 @@ impl Calls<'_> {
         let mut ended: Vec<&Call> = calls.to_vec();
         ended.sort_by_key(|call| call.ends);
         let mut failures = 0;
+        let mut opened = None;
         for last in ended {
+            // What was let in before the breaker opened says nothing after.
+            if opened.is_some_and(|opened| last.at <= opened) {
+                continue;
+            }
             match last.said {
                 Said::Failed(_) => failures += 1,
                 Said::Lost => {}
@@ -284,6 +289,7 @@ impl Calls<'_> {
             if failures < plan.failures {
                 continue;
             }
+            opened = Some(last.ends);
             let early = calls.iter().find(|call| {
                 call.at > last.ends
                     && call.at < last.ends + plan.open
