@@ -207,7 +207,8 @@ impl Calls<'_> {
                 (call.server, call.version) == (told.server, told.version)
                     && call.at > told.ends
                     && call.at + ROUNDING < told.ends + pause
-                    && !self.jumped(told.ends, call.at)
+                    // A jump while it was under way gives the call up: nobody hears its answer.
+                    && !self.jumped(told.at, call.at)
                     && self.is_last_word(told, call.at)
             });
             if let Some(call) = early {
