@@ -1,7 +1,7 @@
-//! How much a cache may hold: entries, and the bytes that they take.
+//! What the caches share: how much they may hold, and hashes that are made by hand.
 
 use schnellru::Limiter;
-use std::hash::Hash;
+use std::hash::{Hash, Hasher};
 
 /// What knows about how many bytes it takes in all, and says the same as long as it lives.
 pub trait Weigh {
@@ -62,5 +62,31 @@ impl<K: Eq + Hash, V: Weigh> Limiter<K, V> for ByBytes {
 
     fn on_grow(&mut self, _: usize) -> bool {
         true
+    }
+}
+
+/// Mixes one more word into a hash. It spreads; telling two things apart is not its work.
+pub fn mix(hash: u64, word: u64) -> u64 {
+    let hash = (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    hash ^ hash >> 29
+}
+
+/// Hashes what is a hash already.
+#[derive(Default)]
+pub struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }

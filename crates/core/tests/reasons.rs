@@ -12,8 +12,8 @@ const HEAD: &str = "\
 
 Every refusal has one **reason**, which the caller reads in the body, and one **detailed reason**,
 which only the operator sees: in the access log (`doorward_denied{…}` in `%RESPONSE_CODE_DETAILS%`),
-in the counter `doorward.refused.…`, and in the filter's log at level debug. They differ only where
-telling would help an attacker. Reasons are stable names; a policy may give each of them another
+in the counter `doorward.refused.…`, and in the filter's log at level debug, which has a few such lines a
+second. They differ only where telling would help an attacker. Reasons are stable names; a policy may give each of them another
 status and another message ([`errors`](policy.md#errors)).
 
 Where the filter can't even read a request's head, or edit it, the answer has no body and no refusal is

@@ -16,7 +16,7 @@ pub use combine::{authenticate, mismatch};
 pub use identity::{ClientFacts, Identity, MadeHeaders};
 pub use jwt::JwtAuthenticator;
 pub use token_claims::TokenClaims;
-pub(crate) use verified::{AsItIs, MAX_BYTES as VERIFIED_BYTES};
+pub(crate) use verified::MAX_BYTES as VERIFIED_BYTES;
 pub use verified::{Proof, VerifiedToken, VerifiedTokens};
 
 use crate::budget::Endpoint;

@@ -11,11 +11,11 @@
 //! is what S3-FIFO's small queue is for, at the price of one more verification.
 
 use super::{Identity, TokenClaims};
-use crate::cache::{ByBytes, Weigh};
+use crate::cache::{AsItIs, ByBytes, Weigh, mix};
 use crate::jose::Key;
 use schnellru::LruMap;
 use std::cell::RefCell;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -142,14 +142,11 @@ impl VerifiedTokens {
 /// A token's end is its signature, which nobody chooses: its bits are spread as they are.
 /// Telling two tokens apart is not the hash's work.
 fn hash(authenticator: usize, token: &[u8]) -> u64 {
-    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
     let (_, words) = token.as_rchunks::<8>();
-    let mut hash = authenticator as u64;
-    for word in words.iter().rev().take(4) {
-        hash = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(SPREAD);
-        hash ^= hash >> 29;
-    }
-    hash
+    let words = words.iter().rev().take(4);
+    words.fold(authenticator as u64, |hash, word| {
+        mix(hash, u64::from_le_bytes(*word))
+    })
 }
 
 /// Equality word by word: of slices of bytes it is a loop over bytes in wasm (measured: some
@@ -170,26 +167,6 @@ impl Weigh for Rc<VerifiedToken> {
     /// them.
     fn weight(&self) -> usize {
         1024 + 4 * self.token.len()
-    }
-}
-
-/// Hashes what is a hash already.
-#[derive(Default)]
-pub(crate) struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 

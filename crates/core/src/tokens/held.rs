@@ -1,8 +1,8 @@
 //! The tokens that this worker used lately.
 
 use super::{Pair, SlotKey, Times};
-use crate::authenticate::{AsItIs, Identity, Proof, TokenClaims};
-use crate::cache::{ByBytes, Weigh};
+use crate::authenticate::{Identity, Proof, TokenClaims};
+use crate::cache::{AsItIs, ByBytes, Weigh, mix};
 use schnellru::{ByLength, LruMap};
 use std::cell::RefCell;
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
@@ -253,23 +253,18 @@ impl HeldTokens {
 
 /// Spreads pairs. Telling two of them apart is not its work.
 fn hash(exchange: usize, pair: &Pair) -> u64 {
-    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
     let body = pair.body.as_ref().map_or("", |body| body.expose());
     let mut hash = exchange as u64;
-    let mut mix = |word: u64| {
-        hash = (hash ^ word).wrapping_mul(SPREAD);
-        hash ^= hash >> 29;
-    };
     for part in [&pair.id, pair.secret.expose(), body] {
         let (words, rest) = part.as_bytes().as_chunks::<8>();
         for word in words {
-            mix(u64::from_le_bytes(*word));
+            hash = mix(hash, u64::from_le_bytes(*word));
         }
         // The length divides the parts.
         let rest = rest
             .iter()
             .fold(0, |rest, byte| rest << 8 | u64::from(*byte));
-        mix(rest ^ (part.len() as u64) << 56);
+        hash = mix(hash, rest ^ (part.len() as u64) << 56);
     }
     hash
 }

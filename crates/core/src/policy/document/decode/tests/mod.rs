@@ -68,7 +68,7 @@ struct Jwt {
 }
 
 #[derive(Deserialize, Debug)]
-#[allow(clippy::upper_case_acronyms)]
+#[allow(clippy::upper_case_acronyms, reason = "their names in RFC 7518")]
 enum Algorithm {
     HS256,
     RS256,
