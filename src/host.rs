@@ -1,5 +1,6 @@
 //! The core's host over this proxy.
 
+use crate::counters::Counters;
 use crate::envoy::Verifier;
 use crate::hostcalls;
 use crate::wake::Wake;
@@ -7,7 +8,6 @@ use doorward_core::host::{Call, DispatchError, Host, Level, Shared};
 use doorward_core::jose::HostVerifier;
 use doorward_core::observe::{Event, Gauge};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The proxy, as one root context sees it.
@@ -15,7 +15,8 @@ use std::time::Duration;
 pub struct ProxyHost {
     /// How this root context and those of other workers are woken.
     pub wake: Wake,
-    counters: RefCell<BTreeMap<Event, u32>>,
+    /// What is counted.
+    pub counters: Counters,
     gauges: RefCell<Vec<(Gauge, u32)>>,
     /// The proxy's own signature check.
     pub verifier: Verifier,
@@ -30,7 +31,7 @@ impl ProxyHost {
         let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
         let host = ProxyHost {
             wake: Wake::new(&name, policy),
-            counters: RefCell::default(),
+            counters: Counters::default(),
             gauges: RefCell::default(),
             verifier: Verifier::default(),
         };
@@ -99,18 +100,7 @@ impl Host for ProxyHost {
     }
 
     fn count(&self, event: Event) {
-        let mut counters = self.counters.borrow_mut();
-        let metric = match counters.get(&event) {
-            Some(metric) => *metric,
-            None => {
-                let Ok(metric) = hostcalls::define_counter(&event.name()) else {
-                    return;
-                };
-                counters.insert(event, metric);
-                metric
-            }
-        };
-        hostcalls::increment(metric);
+        self.counters.add(event);
     }
 
     fn gauge(&self, gauge: Gauge, value: u64) {

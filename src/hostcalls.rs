@@ -269,9 +269,9 @@ pub fn record(metric: u32, value: u64) {
     unsafe { proxy_record_metric(metric, value) };
 }
 
-pub fn increment(metric: u32) {
+pub fn increment(metric: u32, by: u32) {
     // SAFETY: no pointers. A counter that can't be raised changes no decision.
-    unsafe { proxy_increment_metric(metric, 1) };
+    unsafe { proxy_increment_metric(metric, by.into()) };
 }
 
 /// Calls a function of the proxy's own; Kong's engine traps on one that it doesn't know.

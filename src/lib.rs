@@ -6,6 +6,7 @@
 //! - `request`: one HTTP request: its head in, a verdict out.
 //! - `bodies`: whether the proxy shows the bodies that are waited for.
 //! - `host`: the core's [`doorward_core::host::Host`] over this proxy.
+//! - `counters`: what is counted, at once or once a second.
 //! - `wake`: how root contexts wake themselves and each other.
 //! - `envoy`: what Envoy does for a filter beyond the ABI.
 //! - `hostcalls`: the proxy's functions, each with its status. The SDK's wrappers panic on
@@ -18,6 +19,7 @@
 )]
 
 mod bodies;
+mod counters;
 mod envoy;
 mod host;
 mod hostcalls;

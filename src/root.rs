@@ -170,6 +170,7 @@ impl RootContext for Root {
             return;
         };
         let host = &engine.gateway().host;
+        host.counters.settle();
         host.wake.announce(host.now());
         self.listen(&engine);
         engine.tick();
