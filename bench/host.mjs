@@ -99,7 +99,7 @@ class Vm {
     this.status = 200;
     this.exports.proxy_on_context_create(id, root);
     this.exports.proxy_on_request_headers(id, headers.count, 1);
-    this.exports.proxy_on_done(id);
+    this.exports.proxy_on_done?.(id);
     this.exports.proxy_on_log?.(id);
     this.exports.proxy_on_delete(id);
     return this.status;

@@ -144,12 +144,7 @@ impl RequestContext {
     }
 }
 
-impl Context for RequestContext {
-    fn on_done(&mut self) -> bool {
-        self.leave();
-        true
-    }
-}
+impl Context for RequestContext {}
 
 impl HttpContext for RequestContext {
     fn on_http_request_headers(&mut self, count: usize, is_whole: bool) -> Action {
@@ -176,8 +171,14 @@ impl HttpContext for RequestContext {
         self.body_came(self.body_size.get(), true);
         self.action()
     }
+}
 
-    fn on_log(&mut self) {
+/// The request is over. That is told by the context's deletion alone: a proxy crosses into the
+/// module for each callback that it has, and calls those for the end (done, log, delete) right
+/// after each other.
+impl Drop for RequestContext {
+    fn drop(&mut self) {
+        self.leave();
         if let Stage::Passed(Some(token)) = self.stage.get()
             && upstream_refused()
             && let Some(engine) = self.shared.engine.borrow().as_deref()

@@ -9,8 +9,9 @@ use wasmparser::{Parser, Payload};
 /// Callbacks of proxy-wasm ABI 0.2.1 that no policy needs.
 ///
 /// The request's body and trailers are not here: while no verdict stands they answer Pause, and a missing one
-/// would act as Continue. The same goes for what ends a context (done, log, delete).
-pub const UNUSED: [&str; 14] = [
+/// would act as Continue. Of what ends a context the deletion says all.
+pub const UNUSED: [&str; 16] = [
+    "proxy_on_done",
     "proxy_on_downstream_connection_close",
     "proxy_on_downstream_data",
     "proxy_on_foreign_function",
@@ -18,6 +19,7 @@ pub const UNUSED: [&str; 14] = [
     "proxy_on_grpc_receive",
     "proxy_on_grpc_receive_initial_metadata",
     "proxy_on_grpc_receive_trailing_metadata",
+    "proxy_on_log",
     "proxy_on_new_connection",
     "proxy_on_response_body",
     "proxy_on_response_headers",
