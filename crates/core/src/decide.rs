@@ -457,7 +457,7 @@ fn refuse<H: Host>(
 /// each second and counts the rest: refusing must not cost more than letting in.
 fn tell<H: Host>(gateway: &Gateway<H>, line: impl FnOnce() -> String) {
     let host = &gateway.host;
-    match gateway.lines.pass(host.now()) {
+    match gateway.lines.pass() {
         Some(0) => host.log(Level::Debug, &line()),
         Some(more) => {
             let line = line();

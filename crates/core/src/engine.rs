@@ -227,6 +227,7 @@ impl<H: Host + 'static> Engine<H> {
         gateway.refresh_keys();
         gateway.refresh_tokens();
         let now = gateway.host.now();
+        gateway.lines.renew(now);
         gateway.refuse_late_bodies(now);
         // A clock that goes back would leave sleepers asleep for as long.
         let went_back = gateway.last_tick.replace(now) > now;

@@ -30,7 +30,8 @@ impl Throttle {
 /// How many lines an [`Allowance`] has for each second.
 const LINES: u32 = 20;
 
-/// Lets each second's first lines through, and counts those it kept back.
+/// Lets each second's first lines through, and counts those it kept back. It is told when a second
+/// begins, so that a flood of lines need not ask for the time each.
 #[derive(Debug, Default)]
 pub struct Allowance {
     second: Cell<u64>,
@@ -39,12 +40,16 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// Whether a line may be written now; then, how many were kept back since the last one.
-    pub fn pass(&self, now: Duration) -> Option<u32> {
+    /// Time passes. To be called more than once a second.
+    pub fn renew(&self, now: Duration) {
         // A clock that goes back begins another second, too.
         if self.second.replace(now.as_secs()) != now.as_secs() {
             self.lines.set(0);
         }
+    }
+
+    /// Whether a line may be written now; then, how many were kept back since the last one.
+    pub fn pass(&self) -> Option<u32> {
         if self.lines.get() >= LINES {
             self.kept_back.set(self.kept_back.get().saturating_add(1));
             return None;
@@ -61,14 +66,21 @@ mod tests {
     #[test]
     fn a_second_has_so_many_lines_and_the_next_tells_how_many_were_kept_back() {
         let allowance = Allowance::default();
-        let at = Duration::from_millis;
+        let at = |millis| allowance.renew(Duration::from_millis(millis));
+        at(10_500);
         for _ in 0..LINES {
-            assert_eq!(allowance.pass(at(10_500)), Some(0));
+            assert_eq!(allowance.pass(), Some(0));
         }
-        assert_eq!(allowance.pass(at(10_999)), None);
-        assert_eq!(allowance.pass(at(10_999)), None);
-        assert_eq!(allowance.pass(at(11_000)), Some(2));
-        assert_eq!(allowance.pass(at(5_000)), Some(0), "the clock went back");
+        assert_eq!(allowance.pass(), None);
+        at(10_999);
+        assert_eq!(allowance.pass(), None);
+        at(11_000);
+        assert_eq!(allowance.pass(), Some(2));
+        for _ in 1..LINES {
+            assert_eq!(allowance.pass(), Some(0));
+        }
+        at(5_000);
+        assert_eq!(allowance.pass(), Some(0), "the clock went back");
     }
 
     #[test]
