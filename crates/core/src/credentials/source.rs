@@ -72,11 +72,7 @@ fn from_header<'r>(
     name: &str,
     scheme: Option<&str>,
 ) -> Result<Option<Credential<'r>>, ExtractError> {
-    let mut values = request
-        .headers
-        .iter()
-        .filter(|(candidate, _)| candidate.eq_ignore_ascii_case(name.as_bytes()))
-        .map(|(_, value)| value.trim_ascii());
+    let mut values = request.headers.all(name).map(<[u8]>::trim_ascii);
     let Some(value) = values.next() else {
         return Ok(None);
     };
@@ -99,10 +95,12 @@ fn from_header<'r>(
         };
     }
     Ok(behind_scheme(value, scheme).map(|credential| {
-        let divided = || credential.iter().any(u8::is_ascii_whitespace);
-        match credential.is_empty() || (!is_visible_ascii(credential) && divided()) {
-            true => Err(ExtractError::Malformed),
-            false => text(Cow::Borrowed(credential)),
+        let whole = Cow::Borrowed(credential);
+        match credential {
+            b"" => Err(ExtractError::Malformed),
+            _ if is_visible_ascii(credential) => unicode(whole),
+            _ if credential.iter().any(u8::is_ascii_whitespace) => Err(ExtractError::Malformed),
+            _ => text(whole),
         }
     }))
 }
@@ -161,8 +159,14 @@ pub(super) fn decodes_to(candidate: &[u8], name: &str) -> bool {
 }
 
 fn text(value: Cow<'_, [u8]>) -> Credential<'_> {
-    let control = || value.iter().any(u8::is_ascii_control);
-    if value.len() > MAX_CREDENTIAL || (!is_visible_ascii(&value) && control()) {
+    match !is_visible_ascii(&value) && value.iter().any(u8::is_ascii_control) {
+        true => Err(ExtractError::Malformed),
+        false => unicode(value),
+    }
+}
+
+fn unicode(value: Cow<'_, [u8]>) -> Credential<'_> {
+    if value.len() > MAX_CREDENTIAL {
         return Err(ExtractError::Malformed);
     }
     match value {

@@ -52,27 +52,32 @@ impl Headers {
 
     /// Every pair, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.pairs.iter().map(|(name, value)| {
-            // The ranges were checked when they were made.
-            (
-                self.buffer.get(name.clone()).unwrap_or_default(),
-                self.buffer.get(value.clone()).unwrap_or_default(),
-            )
-        })
+        self.pairs
+            .iter()
+            .map(|(name, value)| (self.bytes(name), self.bytes(value)))
     }
 
-    /// The values under a name, which must be given in lower case.
-    pub fn all<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
-        self.iter()
-            .filter(move |(candidate, _)| candidate.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
+    /// The values under a name, in any letter case.
+    pub fn all<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h [u8]> {
+        self.pairs
+            .iter()
+            .filter(move |(candidate, _)| self.is(candidate, name))
+            .map(|(_, value)| self.bytes(value))
     }
 
-    /// The first value under a name, which must be given in lower case.
+    /// The first value under a name, in any letter case.
     pub fn first(&self, name: &str) -> Option<&[u8]> {
-        self.iter()
-            .find(|(candidate, _)| candidate.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
+        self.all(name).next()
+    }
+
+    /// Most names differ in their length already.
+    fn is(&self, candidate: &Range<usize>, name: &str) -> bool {
+        candidate.len() == name.len() && self.bytes(candidate).eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    /// What stands in a range, which was checked when it was made.
+    fn bytes(&self, range: &Range<usize>) -> &[u8] {
+        self.buffer.get(range.clone()).unwrap_or_default()
     }
 
     /// How many bytes the pairs take.

@@ -6,67 +6,70 @@ use std::collections::BTreeSet;
 const SHORT: usize = 64;
 
 /// Header names, compared without letter case. A look-up allocates nothing for names of
-/// usual length, and most end at the name's length.
-#[derive(Debug)]
+/// usual length, and most end at the name's length or its last letter.
+#[derive(Debug, Default)]
 pub struct HeaderNames {
     names: BTreeSet<Vec<u8>>,
     /// A bit for each length that some name has; the last stands for all longer ones.
     lengths: u64,
-    fold: fn(u8) -> u8,
+    /// A bit for each last letter, however it is spelt.
+    ends: u64,
+    /// Whether `_` is `-`, too.
+    any_spelling: bool,
 }
 
 impl HeaderNames {
     /// An empty set of names that differ in more than letter case.
     pub fn new() -> HeaderNames {
-        HeaderNames::folded_by(|byte| byte.to_ascii_lowercase())
+        HeaderNames::default()
     }
 
     /// An empty set in which `_` is `-`, too: some upstreams take them for the same.
     pub fn of_any_spelling() -> HeaderNames {
-        HeaderNames::folded_by(|byte| match byte {
-            b'_' => b'-',
-            _ => byte.to_ascii_lowercase(),
-        })
-    }
-
-    fn folded_by(fold: fn(u8) -> u8) -> HeaderNames {
         HeaderNames {
-            names: BTreeSet::new(),
-            lengths: 0,
-            fold,
+            any_spelling: true,
+            ..HeaderNames::default()
         }
     }
 
     /// Adds a name.
     pub fn insert(&mut self, name: &str) {
-        self.lengths |= length_bit(name.as_bytes());
-        self.names.insert(name.bytes().map(self.fold).collect());
+        let name: Vec<u8> = name.bytes().map(|byte| self.fold(byte)).collect();
+        self.lengths |= length_bit(&name);
+        self.ends |= self.end_bit(&name);
+        self.names.insert(name);
     }
 
     /// Whether the name is in the set, however it is spelt.
     pub fn contains(&self, name: &[u8]) -> bool {
-        if self.lengths & length_bit(name) == 0 {
+        if self.lengths & length_bit(name) == 0 || self.ends & self.end_bit(name) == 0 {
             return false;
         }
         let mut short = [0; SHORT];
         match short.get_mut(..name.len()) {
             Some(folded) => {
                 for (to, from) in folded.iter_mut().zip(name) {
-                    *to = (self.fold)(*from);
+                    *to = self.fold(*from);
                 }
                 self.names.contains(&*folded)
             }
             None => {
-                let folded: Vec<u8> = name.iter().map(|byte| (self.fold)(*byte)).collect();
+                let folded: Vec<u8> = name.iter().map(|byte| self.fold(*byte)).collect();
                 self.names.contains(&folded)
             }
         }
     }
-}
 
-impl Default for HeaderNames {
-    fn default() -> HeaderNames {
-        HeaderNames::new()
+    fn fold(&self, byte: u8) -> u8 {
+        match byte {
+            b'_' if self.any_spelling => b'-',
+            _ => byte.to_ascii_lowercase(),
+        }
+    }
+
+    fn end_bit(&self, name: &[u8]) -> u64 {
+        let end = name.last().map_or(0, |byte| self.fold(*byte));
+        1 << (end % 64)
     }
 }
 
@@ -96,6 +99,7 @@ mod tests {
             ("apikey", true, true),
             ("x-auth-clien", false, false),
             ("x-auth-clienu", false, false),
+            ("x-auth-cliemt", false, false),
             ("", false, false),
             (shouted.as_str(), true, true),
             (underscored.as_str(), false, true),

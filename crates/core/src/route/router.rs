@@ -199,13 +199,12 @@ impl Candidates {
     /// The lists that a host's rules may stand in: a few, however many hosts there are.
     fn of_host<'c>(&'c self, host: &'c str) -> impl Iterator<Item = &'c Vec<usize>> {
         // `*.example.com` needs a label before its dot, so the first byte never begins one.
-        let suffixes = host
-            .match_indices('.')
-            .filter(|(at, _)| *at > 0)
-            .take(MAX_LABELS)
-            .filter_map(move |(at, _)| host.get(at..));
+        // Most rules are for all hosts: then there is nothing to look up.
+        let host = if self.by_host.is_empty() { "" } else { host };
+        let dots = (1..host.len()).filter(|at| host.as_bytes().get(*at) == Some(&b'.'));
+        let suffixes = dots.take(MAX_LABELS).filter_map(|at| host.get(at..));
         // Names never begin with a dot, as suffixes do here.
-        let exact = Some(host).filter(|host| !host.starts_with('.'));
+        let exact = Some(host).filter(|host| !host.is_empty() && !host.starts_with('.'));
         let named = exact
             .into_iter()
             .chain(suffixes)
