@@ -62,8 +62,8 @@ fn capabilities_without(module: &Path, withheld: &str) -> Result<Value> {
     Ok(json!({"allowed_capabilities": allowed}))
 }
 
-fn wasm(name: &str, vm: &str, module: &Path, policy: Option<&Value>) -> Result<Value> {
-    let mut config = json!({
+fn wasm(name: &str, vm: &str, module: &Path, configuration: &str) -> Result<Value> {
+    let config = json!({
         "name": name,
         "root_id": name,
         "failure_policy": "FAIL_RELOAD",
@@ -72,14 +72,11 @@ fn wasm(name: &str, vm: &str, module: &Path, policy: Option<&Value>) -> Result<V
             "runtime": "envoy.wasm.runtime.v8",
             "code": {"local": {"filename": paths::text(module)?}},
         },
-    });
-    if let (Some(config), Some(policy)) = (config.as_object_mut(), policy) {
-        let text = json!({
+        "configuration": {
             "@type": "type.googleapis.com/google.protobuf.StringValue",
-            "value": policy.to_string(),
-        });
-        config.insert("configuration".to_owned(), text);
-    }
+            "value": configuration,
+        },
+    });
     Ok(json!({
         "name": name,
         "typed_config": {
@@ -157,16 +154,38 @@ pub fn all(parts: &Parts<'_>) -> Result<Vec<Lane>> {
             refuses,
         });
     };
-    let noop = wasm("noop", "noop", parts.noop, None)?;
     add("bare", "Envoy alone", Kind::Floor, vec![], "plain", false);
-    add(
-        "noop",
-        "a filter that does nothing",
-        Kind::Floor,
-        vec![noop],
-        "plain",
-        false,
-    );
+    // What Doorward asks of the proxy for such requests, and nothing done with the answers.
+    for (name, label, asks, input) in [
+        ("noop", "a filter that does nothing", "", "plain"),
+        (
+            "noop-token",
+            "the same, with a token in the request",
+            "",
+            "es256-again",
+        ),
+        (
+            "asks-token",
+            "a filter that only asks: token",
+            "head time set",
+            "es256-again",
+        ),
+        (
+            "asks-key",
+            "a filter that only asks: API key",
+            "head time remove set",
+            "keys-1000",
+        ),
+        (
+            "asks-pair",
+            "a filter that only asks: pair",
+            "head time remove remove set set",
+            "pairs",
+        ),
+    ] {
+        let filter = wasm(name, "noop", parts.noop, asks)?;
+        add(name, label, Kind::Floor, vec![filter], input, false);
+    }
 
     let mut peer = |name, label, filter, input, refuses| {
         add(name, label, Kind::Native, vec![filter], input, refuses);
@@ -225,7 +244,7 @@ pub fn all(parts: &Parts<'_>) -> Result<Vec<Lane>> {
     // One VM for all, as for the listeners of one gateway; the last has one of its own, since what a host allows
     // is part of the VM.
     let mut doorward = |name, label, policy: &Value, input, refuses| -> Result<()> {
-        let filter = wasm(name, "doorward", parts.module, Some(policy))?;
+        let filter = wasm(name, "doorward", parts.module, &policy.to_string())?;
         add(name, label, Kind::Doorward, vec![filter], input, refuses);
         Ok(())
     };
@@ -352,7 +371,7 @@ pub fn all(parts: &Parts<'_>) -> Result<Vec<Lane>> {
             "rs256-new",
         ),
     ] {
-        let mut filter = wasm(name, "doorward-alone", parts.module, Some(policy))?;
+        let mut filter = wasm(name, "doorward-alone", parts.module, &policy.to_string())?;
         let config = filter.pointer_mut("/typed_config/config");
         if let Some(config) = config.and_then(Value::as_object_mut) {
             config.insert(

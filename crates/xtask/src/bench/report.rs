@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anyhow::{Context, Result};
 
-use super::bars::{self, Bar, median};
+use super::bars::{self, Bar, Scaled, median};
 use super::lanes::Kind;
 use super::load::Turn;
 use super::module_alone::Alone;
@@ -20,6 +20,12 @@ const PAGE: &str = include_str!("../../../../bench/performance.md");
 pub fn write(measured: &[Measured], alone: &Alone, extent: Extent) -> Result<()> {
     let bars = bars::judge(measured, alone);
     let reached = bars.iter().filter(|bar| bar.reached).count();
+    let by_speed = |bar: &&Bar| {
+        bar.scaled
+            .as_ref()
+            .map_or(bar.reached, |scaled| scaled.reached)
+    };
+    let scaled = bars.iter().filter(by_speed).count();
     let page = [
         ("machine", machine()?),
         (
@@ -27,6 +33,8 @@ pub fn write(measured: &[Measured], alone: &Alone, extent: Extent) -> Result<()>
             format!("{} turns of {} s", extent.turns, extent.turn.as_secs()),
         ),
         ("reached", format!("{reached} of {}", bars.len())),
+        ("reached_scaled", scaled.to_string()),
+        ("reference", bars::REFERENCE.to_string()),
         ("bars", table_of_bars(&bars)),
         ("lanes", table_of_lanes(measured)),
         ("alone", module_alone(alone)),
@@ -50,7 +58,7 @@ pub fn write(measured: &[Measured], alone: &Alone, extent: Extent) -> Result<()>
         module_alone(alone)
     );
     println!(
-        "\n{reached} of {} bars reached; {}",
+        "\n{reached} of {} bars reached, {scaled} with times scaled; {}",
         bars.len(),
         directory.join("performance.md").display()
     );
@@ -58,21 +66,37 @@ pub fn write(measured: &[Measured], alone: &Alone, extent: Extent) -> Result<()>
 }
 
 fn table_of_bars(bars: &[Bar]) -> String {
-    let mut table = "| work | bar | measured | |\n|---|---|---|---|\n".to_owned();
+    let mut table =
+        "| work | bar | measured | | scaled | |\n|---|---|---|---|---|---|\n".to_owned();
+    let verdict = |reached| match reached {
+        true => "reached",
+        false => "**not reached**",
+    };
     for bar in bars {
-        let verdict = if bar.reached {
-            "reached"
-        } else {
-            "**not reached**"
-        };
         // Writing to a string can't fail.
-        let _ = writeln!(
+        let _ = write!(
             table,
-            "| {} | {} | {} | {verdict} |",
-            bar.work, bar.asked, bar.measured
+            "| {} | {} | {} | {} |",
+            bar.work,
+            bar.asked,
+            bar.measured,
+            verdict(bar.reached)
         );
+        let _ = match &bar.scaled {
+            Some(Scaled { micros, reached }) => {
+                writeln!(table, " {} | {} |", time(*micros), verdict(*reached))
+            }
+            None => writeln!(table, " | |"),
+        };
     }
     table
+}
+
+fn time(micros: f64) -> String {
+    match micros.abs() < 1e4 {
+        true => format!("{micros:.1} µs"),
+        false => format!("{:.0} ms", micros / 1e3),
+    }
 }
 
 fn table_of_lanes(measured: &[Measured]) -> String {
