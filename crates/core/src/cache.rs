@@ -1,7 +1,7 @@
 //! What the caches share: how much they may hold, and hashes that are made by hand.
 
 use schnellru::Limiter;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 
 /// What knows about how many bytes it takes in all, and says the same as long as it lives.
 pub trait Weigh {
@@ -84,6 +84,34 @@ impl Hasher for AsItIs {
 
     fn write_u64(&mut self, hash: u64) {
         self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Hashes keys that are SHA-256 digests by their first bytes: hashing them again would buy
+/// nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ByPrefix;
+
+/// See [`ByPrefix`].
+pub struct Prefix(u64);
+
+impl BuildHasher for ByPrefix {
+    type Hasher = Prefix;
+
+    fn build_hasher(&self) -> Prefix {
+        Prefix(0)
+    }
+}
+
+impl Hasher for Prefix {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(prefix) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*prefix);
+        }
     }
 
     fn finish(&self) -> u64 {

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::tokens::ByPrefix;
+use crate::cache::ByPrefix;
 
 /// How many answers one worker keeps; the least recently used goes first.
 const KEPT: u32 = 1024;

@@ -2,10 +2,10 @@
 
 use super::{Pair, SlotKey, Times};
 use crate::authenticate::{Identity, Proof, TokenClaims};
-use crate::cache::{AsItIs, ByBytes, Weigh, mix};
+use crate::cache::{AsItIs, ByBytes, ByPrefix, Weigh, mix};
 use schnellru::{ByLength, LruMap};
 use std::cell::RefCell;
-use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -267,34 +267,6 @@ fn hash(exchange: usize, pair: &Pair) -> u64 {
         hash = mix(hash, rest ^ (part.len() as u64) << 56);
     }
     hash
-}
-
-/// Hashes keys that are SHA-256 digests by their first bytes: hashing them again would buy
-/// nothing.
-#[derive(Clone, Copy)]
-pub struct ByPrefix;
-
-/// See [`ByPrefix`].
-pub struct Prefix(u64);
-
-impl BuildHasher for ByPrefix {
-    type Hasher = Prefix;
-
-    fn build_hasher(&self) -> Prefix {
-        Prefix(0)
-    }
-}
-
-impl Hasher for Prefix {
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(prefix) = bytes.first_chunk() {
-            self.0 = u64::from_le_bytes(*prefix);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ use std::time::Duration;
 
 impl Compiler<'_> {
     pub(super) fn clients(&mut self, clients: Vec<raw::Client>, path: &Path) {
+        // Growing by doubling would leave holes in a memory that never shrinks.
+        let keys = clients.iter().map(|client| client.api_keys.0.len());
+        self.clients.reserve_keys(keys.sum());
         for (index, client) in clients.into_iter().enumerate() {
             self.client(client, &path.index(index));
         }

@@ -1,11 +1,12 @@
 //! Tokens that go to the upstream, each used again for the first half of its life.
 
 use super::{SignError, Signing};
+use crate::cache::ByPrefix;
 use crate::credentials::Client;
 use crate::engine::Gateway;
 use crate::expression::Scope;
 use crate::host::Host;
-use crate::tokens::{ByPrefix, SlotKey};
+use crate::tokens::SlotKey;
 use schnellru::{ByLength, LruMap};
 use serde_json::Value;
 use std::rc::Rc;
