@@ -2,7 +2,7 @@
 
 use super::known::{Failed, Lookup};
 use super::reply::{self, ExchangeFailure, Obtained};
-use super::resilience::Entry;
+use super::resilience::{Entry, PAUSE};
 use super::slots::{Failure, Slots, whole_millis};
 use super::{Breaker, BreakerSettings, Exchange, Held, Pair, SlotKey};
 use crate::budget::Endpoint;
@@ -25,8 +25,6 @@ const MAX_SHARED_PAUSE: Duration = Duration::from_secs(60);
 /// How long after a token is to be replaced every worker that uses it has looked for a newer one:
 /// more than a tick and the time between two passes.
 const LOOK: Duration = Duration::from_secs(2);
-/// How long an endpoint that failed is left alone by the same pair.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// The way to a token, on which everybody goes who wants it.
 pub(super) type Flight = Shared<LocalBoxFuture<'static, Outcome>>;
@@ -100,10 +98,10 @@ impl<H: Host + 'static> Gateway<H> {
         let Some(settings) = self.policy.exchanges.get(exchange) else {
             return Err(self.failed(Failure::Unavailable, PAUSE));
         };
-        // Looked at before the lease is taken: what this worker's breaker holds back another
-        // worker may still do.
-        let open = self.with_breaker(exchange, |breaker, now| breaker.open_for(now));
-        if let Some(wait) = open {
+        // Looked at before the lease is taken, and not told to the board: what this worker's breaker
+        // holds back another worker may still do.
+        let held_back = self.with_breaker(exchange, |breaker, now| breaker.holds_back(now));
+        if let Some(wait) = held_back {
             let held = self.tokens.held.borrow_mut().get(key, self.host.now());
             return held.ok_or_else(|| self.failed(Failure::Unavailable, wait));
         }
