@@ -13,6 +13,7 @@
 
 mod bounds;
 mod dice;
+mod exchanges;
 mod history;
 mod jwt;
 mod model;
