@@ -12,6 +12,7 @@
 )]
 
 mod bounds;
+mod credentials;
 mod dice;
 mod exchanges;
 mod history;
