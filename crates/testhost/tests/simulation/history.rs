@@ -1,6 +1,6 @@
 //! What has happened so far, as far as it bears on what may become of a request.
 
-use crate::exchanges::{Breaker, exchanges};
+use crate::exchanges::{Breaker, Exchange, exchanges};
 use crate::plan::Plan;
 use crate::servers::{Call, Said, Server, Token};
 use std::time::Duration;
@@ -178,7 +178,9 @@ impl History<'_> {
         let mut others = all.iter().filter(|exchange| exchange.pair() != pair);
         others.any(|probe| {
             let mut breaker = Breaker::default();
-            for ended in all.iter().filter(|ended| ended.ends <= probe.at()) {
+            // One that ends in the instant of its beginning says nothing of what was before.
+            let before = |other: &&Exchange| other.at() < probe.at() && other.ends <= probe.at();
+            for ended in all.iter().filter(before) {
                 // Where it can't be told, the endpoint may have failed.
                 breaker.hear(ended, ended.failed.unwrap_or(true), self.plan);
             }
