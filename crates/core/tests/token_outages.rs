@@ -136,6 +136,27 @@ fn a_probe_whose_client_leaves_leaves_the_endpoint_to_the_next_one() {
 }
 
 #[test]
+fn a_pair_that_one_workers_probe_holds_back_is_exchanged_by_another_worker() {
+    let policy = POLICY.replace("failures: 1000", "failures: 1");
+    let proxy = Proxy::new(2, &policy);
+    proxy.ask(0, by("a"));
+    proxy.reply(500, "");
+    proxy.jump(seconds(10));
+    let probe = proxy.ask(0, by("a"));
+    let beside = proxy.said(proxy.ask(0, by("b")));
+    assert_eq!(beside, "503 exchange_unavailable after 1");
+    let elsewhere = proxy.ask(1, by("b"));
+    assert_eq!(proxy.made(), 3);
+    for call in proxy.calls() {
+        proxy.answer(&call, reply(200, &token("one", 60)));
+    }
+    assert_eq!(proxy.said(elsewhere), "ok");
+    assert_eq!(proxy.said(probe), "ok");
+    // What one of them obtained serves all.
+    assert_eq!(proxy.said(proxy.ask(0, by("b"))), "ok");
+}
+
+#[test]
 fn without_a_board_a_worker_still_grants_the_peace_that_is_asked_for() {
     let proxy = Proxy::new(1, POLICY);
     proxy.world.board.borrow_mut().clear();

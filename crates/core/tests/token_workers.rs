@@ -248,3 +248,22 @@ fn a_clock_that_goes_back_before_the_first_tick_keeps_nobody_waiting() {
     proxy.pass(seconds(1));
     assert_eq!(proxy.said(ticket), "ok");
 }
+
+#[test]
+fn a_refresh_that_fails_after_its_tokens_end_leaves_the_next_call_its_lease() {
+    let proxy = holding(3, POLICY, 4);
+    // Its refresh goes on when the token has ended, and another worker asks.
+    proxy.pass(seconds(4));
+    assert_eq!(proxy.made(), 2);
+    let refresh = proxy.call();
+    let ticket = proxy.ask(1, by("a"));
+    assert_eq!(proxy.made(), 3);
+    proxy.answer(&refresh, reply(500, ""));
+    let next = proxy.ask(2, by("a"));
+    assert_eq!(proxy.said(next), "waits");
+    assert_eq!(proxy.made(), 3);
+    proxy.reply(200, &token("two", 60));
+    for ticket in [ticket, next] {
+        assert_eq!(proxy.said(ticket), "ok");
+    }
+}

@@ -2,18 +2,11 @@
 
 use crate::Personality;
 use crate::status::Status;
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// CRC-32 as nginx computes it.
 const CRC: crc::Crc<u32> = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
-
-/// A key as it is looked up.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
-    Whole(Vec<u8>),
-    /// Kong's engine compares nothing but this (observed).
-    Sum(u32),
-}
 
 #[derive(Debug)]
 struct Entry {
@@ -25,7 +18,8 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct SharedData {
     personality: Personality,
-    entries: BTreeMap<Key, Entry>,
+    /// By what is compared of a key. Hashed, since filters read thousands of entries a second.
+    entries: HashMap<Vec<u8>, Entry>,
     last: u32,
 }
 
@@ -33,27 +27,28 @@ impl SharedData {
     pub(crate) fn new(personality: Personality) -> SharedData {
         SharedData {
             personality,
-            entries: BTreeMap::new(),
+            entries: HashMap::new(),
             last: 0,
         }
     }
 
-    fn key(&self, key: &[u8]) -> Key {
+    /// What is compared of a key: in Kong's engine nothing but its sum (observed).
+    fn compared<'k>(&self, key: &'k [u8]) -> Cow<'k, [u8]> {
         match self.personality {
-            Personality::Envoy => Key::Whole(key.to_vec()),
-            Personality::WasmX => Key::Sum(CRC.checksum(key)),
+            Personality::Envoy => Cow::Borrowed(key),
+            Personality::WasmX => Cow::Owned(CRC.checksum(key).to_be_bytes().to_vec()),
         }
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<(&[u8], u32)> {
-        let entry = self.entries.get(&self.key(key))?;
+        let entry = self.entries.get(&*self.compared(key))?;
         Some((&entry.value, entry.cas))
     }
 
     /// Writes under the personality's rule. Envoy: inserting ignores `cas`, otherwise it must
     /// be 0 or the stored one. Kong's engine: 0 inserts only.
     pub(crate) fn set(&mut self, key: &[u8], value: &[u8], cas: u32) -> Status {
-        let place = self.key(key);
+        let place = self.compared(key).into_owned();
         if let Some(entry) = self.entries.get(&place) {
             let free = cas == 0 && self.personality == Personality::Envoy;
             if !free && cas != entry.cas {
@@ -75,10 +70,17 @@ impl SharedData {
         self.entries.clear();
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.entries
-            .values()
+    /// All entries, in an order that is the same in each run.
+    pub(crate) fn sorted(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut entries: Vec<&Entry> = self.entries.values().collect();
+        entries.sort_unstable_by_key(|entry| &entry.key);
+        entries
+            .into_iter()
             .map(|entry| (&*entry.key, &*entry.value))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
     }
 }
 

@@ -5,13 +5,38 @@ use p256::pkcs8::DecodePublicKey as _;
 use rsa::pkcs8::DecodePublicKey as _;
 use rsa::sha2::{Digest, Sha256, Sha384, Sha512};
 use rsa::{Pkcs1v15Sign, RsaPublicKey};
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// What Envoy answers to a good signature: field 1, true.
 const VALID: &[u8] = &[0x08, 0x01];
 
+/// How many answers a thread remembers.
+const REMEMBERED: usize = 1024;
+
+thread_local! {
+    static ANSWERS: RefCell<HashMap<Vec<u8>, Vec<u8>>> = RefCell::default();
+}
+
+/// The answer to a request. It depends on nothing else, and simulations ask the same thousands of
+/// times: each VM of each world tests the function first.
+pub(crate) fn verify(request: &[u8]) -> Vec<u8> {
+    ANSWERS.with_borrow_mut(|answers| {
+        if let Some(answer) = answers.get(request) {
+            return answer.clone();
+        }
+        if answers.len() >= REMEMBERED {
+            answers.clear();
+        }
+        let answer = judge(request);
+        answers.insert(request.to_vec(), answer.clone());
+        answer
+    })
+}
+
 /// The request's fields: 1 hash, 2 SPKI DER, 3 signature (minimal DER for EC), 4 text. The
 /// answer to a bad signature has an error text in field 2 (measured on Envoy 1.40).
-pub(crate) fn verify(request: &[u8]) -> Vec<u8> {
+fn judge(request: &[u8]) -> Vec<u8> {
     let [hash, key, signature, text] = fields(request);
     let (digest, scheme) = match hash {
         b"sha256" => hashed::<Sha256>(text),

@@ -2,8 +2,8 @@
 
 use super::known::{Failed, Lookup};
 use super::reply::{self, ExchangeFailure, Obtained};
-use super::resilience::Entry;
-use super::slots::{Failure, Slots, whole_millis};
+use super::resilience::{Entry, PAUSE};
+use super::slots::{Failure, Slot, Slots, whole_millis};
 use super::{Breaker, BreakerSettings, Exchange, Held, Pair, SlotKey};
 use crate::budget::Endpoint;
 use crate::engine::Gateway;
@@ -25,8 +25,6 @@ const MAX_SHARED_PAUSE: Duration = Duration::from_secs(60);
 /// How long after a token is to be replaced every worker that uses it has looked for a newer one:
 /// more than a tick and the time between two passes.
 const LOOK: Duration = Duration::from_secs(2);
-/// How long an endpoint that failed is left alone by the same pair.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// The way to a token, on which everybody goes who wants it.
 pub(super) type Flight = Shared<LocalBoxFuture<'static, Outcome>>;
@@ -100,10 +98,10 @@ impl<H: Host + 'static> Gateway<H> {
         let Some(settings) = self.policy.exchanges.get(exchange) else {
             return Err(self.failed(Failure::Unavailable, PAUSE));
         };
-        // Looked at before the lease is taken: what this worker's breaker holds back another
-        // worker may still do.
-        let open = self.with_breaker(exchange, |breaker, now| breaker.open_for(now));
-        if let Some(wait) = open {
+        // Looked at before the lease is taken, and not told to the board: what this worker's breaker
+        // holds back another worker may still do.
+        let held_back = self.with_breaker(exchange, |breaker, now| breaker.holds_back(now));
+        if let Some(wait) = held_back {
             let held = self.tokens.held.borrow_mut().get(key, self.host.now());
             return held.ok_or_else(|| self.failed(Failure::Unavailable, wait));
         }
@@ -119,10 +117,14 @@ impl<H: Host + 'static> Gateway<H> {
                 {
                     self.fail(&bare, Failure::Refused, settings.cache_failures);
                 }
-                self.give_up(exchange, settings, key, failure)
+                let lease = match turn {
+                    Turn::Leased(owner) => Some(owner),
+                    _ => None,
+                };
+                self.give_up(exchange, settings, key, lease, failure)
             }
         };
-        if let Turn::Leased = turn {
+        if let Turn::Leased(_) = turn {
             self.host.wake_others();
         }
         outcome
@@ -261,7 +263,7 @@ impl<H: Host + 'static> Gateway<H> {
                 Lookup::Unknown => {}
             }
             match slots.lease(key, owner, call_ends(now), now) {
-                Some(true) => return Turn::Leased,
+                Some(true) => return Turn::Leased(owner),
                 Some(false) => return Turn::Alone,
                 None => {}
             }
@@ -304,6 +306,7 @@ impl<H: Host + 'static> Gateway<H> {
         exchange: usize,
         settings: &Exchange,
         key: &SlotKey,
+        lease: Option<u64>,
         failure: ExchangeFailure,
     ) -> Result<Rc<Held>, Failed> {
         // What the endpoint asks for itself holds for every pair, within bounds.
@@ -368,6 +371,13 @@ impl<H: Host + 'static> Gateway<H> {
         if let Some(held) = self.tokens.held.borrow_mut().get(key, now) {
             return Ok(held);
         }
+        // A token that was to be replaced may have ended meanwhile, and somebody else asks by now:
+        // that one's word will be the newer one, and nobody is to ask a third time before it.
+        if let Some(Slot::Leased { owner, .. }) = Slots(&self.host).get(key, now)
+            && lease != Some(owner)
+        {
+            return Err(self.failed(failure, pause));
+        }
         Err(self.fail(key, failure, pause))
     }
 }
@@ -395,8 +405,8 @@ impl<H: Host + 'static> Drop for Passage<'_, H> {
 enum Turn {
     /// Nobody's: another one asked, or what is known by now is enough.
     Needless(Outcome),
-    /// This worker's, and others may wait for it.
-    Leased,
+    /// This worker's, and others may wait for it: whoever holds this lease.
+    Leased(u64),
     /// This worker's, and nobody waits for it.
     Alone,
 }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// How long an endpoint that failed is left alone by the same pair.
+pub const PAUSE: Duration = Duration::from_secs(1);
+
 /// Tries and the waits between them: exponential backoff with full jitter, so that clients
 /// which failed together don't come back together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +80,12 @@ impl Breaker {
         let wait = self.open_until.saturating_sub(now);
         // One that is further ahead than it was ever set was set by a clock gone back since.
         (!wait.is_zero() && wait <= self.longest).then_some(wait)
+    }
+
+    /// For how long nobody else is to ask: while the endpoint is left alone, and, a moment at a
+    /// time, while one call tries it.
+    pub fn holds_back(&self, now: Duration) -> Option<Duration> {
+        self.open_for(now).or(self.probing.then_some(PAUSE))
     }
 
     /// Lets a call in, or not. What it gives is to be given back with the call's outcome.

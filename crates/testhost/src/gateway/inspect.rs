@@ -52,10 +52,16 @@ impl Gateway {
     #[must_use]
     pub fn shared_data(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let world = self.world.borrow();
-        let pairs = world.data.iter();
+        let pairs = world.data.sorted();
         pairs
             .map(|(key, value)| (key.to_vec(), value.to_vec()))
             .collect()
+    }
+
+    /// How many keys shared data has.
+    #[must_use]
+    pub fn shared_keys(&self) -> usize {
+        self.world.borrow().data.len()
     }
 
     /// Writes shared data as another plugin with the same `vm_id` could, whatever stood there.

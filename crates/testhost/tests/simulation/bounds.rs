@@ -1,5 +1,6 @@
 //! What must hold of the calls that were made: single flight, backoff, breakers.
 
+use crate::exchanges::{Breaker, exchanges};
 use crate::history::wall;
 use crate::plan::Plan;
 use crate::servers::{Call, Said, Server, Token};
@@ -269,37 +270,35 @@ impl Calls<'_> {
 
     fn breaker(&self, calls: &[&Call]) -> Result<(), String> {
         let plan = self.plan(calls[0]);
-        // Only with single tries does each call tell by itself how its exchange ended.
-        if plan.attempts > 1 {
-            return Ok(());
-        }
-        let mut ended: Vec<&Call> = calls.to_vec();
-        ended.sort_by_key(|call| call.ends);
-        let mut failures = 0;
-        let mut opened = None;
-        for last in ended {
-            // What was let in before the breaker opened says nothing after.
-            if opened.is_some_and(|opened| last.at <= opened) {
+        let jumped = |from, to| self.jumped(from, to);
+        let all = exchanges(calls.iter().copied(), plan, jumped);
+        let mut breaker = Breaker::default();
+        for last in &all {
+            // From one on that can't be told nobody knows what the breaker has counted.
+            let Some(failed) = last.failed else {
+                return Ok(());
+            };
+            if !breaker.hear(last, failed, plan) {
                 continue;
             }
-            match last.said {
-                Said::Failed(_) => failures += 1,
-                Said::Lost => {}
-                _ => failures = 0,
-            }
-            if failures < plan.failures {
-                continue;
-            }
-            opened = Some(last.ends);
-            let early = calls.iter().find(|call| {
-                call.at > last.ends
-                    && call.at < last.ends + plan.open
-                    && !self.jumped(last.at, call.at)
-                    // What was let in before it opened may end well, and closes nothing.
-                    && !calls.iter().any(|other| other.at < last.ends && other.ends > last.ends)
+            // The tries of what was let in before it opened go on.
+            let after = || all.iter().filter(|next| next.at() > last.ends);
+            let early = after().find(|next| {
+                next.at() < last.ends + plan.open && !self.jumped(last.ends, next.at())
             });
-            if let Some(call) = early {
-                return Err(format!("called with the breaker open: {last}, {call}"));
+            if let Some(early) = early {
+                let (last, early) = (last.last(), early.last());
+                return Err(format!("called with the breaker open: {last}, {early}"));
+            }
+            let Some(probe) = after().min_by_key(|next| next.at()) else {
+                continue;
+            };
+            let beside = after().find(|next| {
+                !std::ptr::eq(*next, probe) && probe.failed.is_some() && next.at() < probe.ends
+            });
+            if let Some(beside) = beside {
+                let (probe, beside) = (probe.last(), beside.last());
+                return Err(format!("two find out at once: {probe}, {beside}"));
             }
         }
         Ok(())

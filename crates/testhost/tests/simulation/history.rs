@@ -1,5 +1,6 @@
 //! What has happened so far, as far as it bears on what may become of a request.
 
+use crate::exchanges::{Breaker, Exchange, exchanges};
 use crate::plan::Plan;
 use crate::servers::{Call, Said, Server, Token};
 use std::time::Duration;
@@ -163,6 +164,28 @@ impl History<'_> {
             self.recent(call.ends, holds)
         });
         bad || self.disturbed()
+    }
+
+    /// Whether this worker's breaker let another pair's exchange try the endpoint meanwhile, and
+    /// nobody else: however long ago it was that it opened, since nobody asked in between.
+    pub fn another_tries(&self, server: Server, pair: &(String, String)) -> bool {
+        let own = self.calls.iter().filter(|call| {
+            (call.server, call.version) == (server, self.plan.version)
+                && (call.place, call.life) == (self.place, self.life)
+        });
+        let all = exchanges(own, self.plan, |from, to| self.jumped(from, to));
+        let meanwhile = |at: Duration, ends: Duration| at <= self.to && ends >= self.from;
+        let mut others = all.iter().filter(|exchange| exchange.pair() != pair);
+        others.any(|probe| {
+            let mut breaker = Breaker::default();
+            // One that ends in the instant of its beginning says nothing of what was before.
+            let before = |other: &&Exchange| other.at() < probe.at() && other.ends <= probe.at();
+            for ended in all.iter().filter(before) {
+                // Where it can't be told, the endpoint may have failed.
+                breaker.hear(ended, ended.failed.unwrap_or(true), self.plan);
+            }
+            meanwhile(probe.at(), probe.ends) && breaker.holds_back(self.plan)
+        })
     }
 
     /// Whether the proxy itself was in trouble lately.

@@ -12,7 +12,9 @@
 )]
 
 mod bounds;
+mod credentials;
 mod dice;
+mod exchanges;
 mod history;
 mod jwt;
 mod model;
@@ -30,6 +32,8 @@ use testhost::Filter;
 const SEEDS: u64 = 2000;
 /// How much of a trace is printed: its end tells most.
 const SHOWN: usize = 400;
+/// After how many seeds a long run says how far it is.
+const SIGN_OF_LIFE: u64 = 5000;
 
 static FILTER: LazyLock<Filter> = LazyLock::new(|| {
     let module = xtask::module::build().unwrap();
@@ -57,6 +61,9 @@ fn in_no_world_anything_happens_that_must_not() {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= end || failed.lock().unwrap().is_some() {
                         return;
+                    }
+                    if seed > first && seed.is_multiple_of(SIGN_OF_LIFE) {
+                        println!("at seed {seed} after {:?}", began.elapsed());
                     }
                     let run = catch_unwind(AssertUnwindSafe(|| world::run(&FILTER, seed)));
                     let outcome = run.unwrap_or_else(|_| Err(format!("seed {seed} panicked")));

@@ -158,6 +158,9 @@ fn exchange(server: Server, pair: &(String, String), history: &History) -> Allow
             "exchange_reply",
         ]);
     }
+    if history.another_tries(server, pair) {
+        allowed.refusals.push("exchange_unavailable");
+    }
     allowed
 }
 

@@ -1,15 +1,23 @@
 //! What a world's policy says: a family of policies that differ in what is worth differing.
 
 use crate::dice::Dice;
+use crate::jwt;
 use sha2::{Digest, Sha256};
 use std::time::Duration;
 
 /// How many clients there are.
 pub const CLIENTS: u64 = 3;
 /// The id and the secret with which the gateway itself asks for a token.
-pub const OWN: (&str, &str) = ("gateway", "own-secret");
+pub const OWN: (&str, &str) = ("gateway", "own: +%&=secret");
 /// The time at which the first client's second key ends, since the start.
 pub const KEY_ENDS: Duration = Duration::from_secs(20);
+
+/// How a secret may be shown to the token endpoint.
+const SECRET_AUTH: [&str; 3] = [
+    "client_secret_basic",
+    "client_secret_post",
+    "client_secret_json",
+];
 
 /// One policy. Times are in milliseconds where they aren't durations.
 #[derive(Debug, Clone)]
@@ -30,7 +38,14 @@ pub struct Plan {
     /// Calls a minute.
     pub limit: usize,
     pub refresh_keys: Duration,
+    /// How callers' pairs are shown to the token endpoint, and how the gateway's own is.
     pub auth: &'static str,
+    pub own_auth: &'static str,
+}
+
+/// A secret of a client at the token endpoint, with all that must be encoded there.
+pub fn secret(number: u64) -> String {
+    format!("s{number} +%:&=\"/")
 }
 
 impl Plan {
@@ -51,11 +66,11 @@ impl Plan {
             lookup: dice.chance(40).then(|| seconds(dice.between(1, 20))),
             limit: dice.between(2, 6) as usize,
             refresh_keys: seconds(dice.between(2, 20)),
-            auth: dice.pick(&[
-                "client_secret_basic",
-                "client_secret_post",
-                "client_secret_json",
-            ]),
+            auth: dice.pick(&SECRET_AUTH),
+            own_auth: match dice.chance(25) {
+                true => "private_key_jwt",
+                false => dice.pick(&SECRET_AUTH),
+            },
         }
     }
 
@@ -96,6 +111,7 @@ impl Plan {
              breaker: {{failures: {failures}, open: {open}s}}, cache_failures: {cache_failures}s, \
              refresh_before: {refresh_before}s"
         );
+        let own = self.own();
         format!(
             r#"
 version: 1
@@ -108,7 +124,7 @@ authenticators:
   session: {{jwt: {{algorithms: [HS256], issuer: https://gw.example.com, client: claims.sub, keys: [{{token: session}}], from: [{{header: x-session}}]}}}}
 tokens:
   idp: {{exchange: {{cluster: idp, url: "https://idp.example.com/token/{version}", auth: {auth}, {resilience}}}}}
-  own: {{exchange: {{cluster: idp, url: "https://idp.example.com/own/{version}", client: {{id: {own}, secret: {secret}}}, {resilience}}}}}
+  own: {{exchange: {{cluster: idp, url: "https://idp.example.com/own/{version}", {own}, {resilience}}}}}
   session: {{sign: {{algorithm: HS256, keys: [{{secret: {{value: a-secret-of-the-gateway-with-more-than-32-bytes}}}}], issuer: https://gw.example.com, lifetime: 20s, claims: '{{"sub": client.id}}'}}}}
 rules:
   - {{match: {{path: "/pair/**"}}, authenticate: pair}}
@@ -121,10 +137,20 @@ rules:
   - {{match: {{path: "/limited/**"}}, authenticate: key, limit: {{per: client.id, rate: {limit}/m}}}}
   - {{match: {{path: /login, methods: [POST]}}, issue: {{token: session, client_auth: client_secret_post, request: {{client_id: /id, client_secret: /secret}}}}}}
   - {{match: {{path: "/open/**"}}, authenticate: none}}
-"#,
-            own = OWN.0,
-            secret = OWN.1,
+"#
         )
+    }
+
+    /// The gateway's own client, and how it proves itself.
+    fn own(&self) -> String {
+        let ((id, secret), auth) = (OWN, self.own_auth);
+        match auth {
+            "private_key_jwt" => format!(
+                "client: {{id: {id}}}, auth: {auth}, assertion: {{algorithm: ES256, key: {{jwk: {}}}, kid: own, lifetime: 1m}}",
+                jwt::private_jwk(jwt::OWN)
+            ),
+            _ => format!("client: {{id: {id}, secret: {secret:?}}}, auth: {auth}"),
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! The servers around the gateway: they behave as the world's weather has it, and write down
 //! what they said.
 
+use crate::credentials;
 use crate::dice::Dice;
 use crate::jwt;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use crate::plan::{OWN, Plan};
 use percent_encoding::percent_decode_str;
-use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 use testhost::{Answering, Callout, Place, Reply};
@@ -154,8 +154,14 @@ pub struct Servers {
     pub offset: i64,
     /// The wall clock at the start.
     pub start: Duration,
-    /// Whether tokens are JWTs.
-    pub verify: BTreeMap<u32, bool>,
+    /// The policies, by their version.
+    pub plans: Vec<Plan>,
+    /// The pairs that callers have presented.
+    pub presented: BTreeSet<(String, String)>,
+    /// The ids of assertions that were used.
+    pub assertions: BTreeSet<String>,
+    /// What is wrong with a call that the gateway made.
+    pub wrong: Option<String>,
     pub serial: u64,
 }
 
@@ -177,7 +183,7 @@ impl Servers {
         };
         let version: u32 = version.parse().unwrap();
         let pair = match server {
-            Server::Tokens | Server::Own => presented(call),
+            Server::Tokens | Server::Own => self.asker(server, version, call),
             Server::Keys => (String::new(), String::new()),
             Server::Registry => {
                 let id = percent_decode_str(path.rsplit('/').next().unwrap());
@@ -218,6 +224,32 @@ impl Servers {
             (false, true) => Answering::Now(reply),
             (false, false) => Answering::After(delay, reply),
         }
+    }
+
+    /// The pair with which the gateway asks for a token. It must be the gateway's own or one that
+    /// a caller presented, and stand where the policy says.
+    fn asker(&mut self, server: Server, version: u32, call: &Callout) -> (String, String) {
+        let plan = &self.plans[version as usize];
+        let auth = match server {
+            Server::Own => plan.own_auth,
+            _ => plan.auth,
+        };
+        let now = self.wall(call.at);
+        let shown = credentials::shown(call, auth, now, &mut self.assertions);
+        let pair = shown.and_then(|pair| {
+            let own = pair == (OWN.0.to_owned(), OWN.1.to_owned());
+            let right = match server {
+                Server::Own => own,
+                _ => self.presented.contains(&pair),
+            };
+            right.then_some(pair).ok_or("nobody's pair".to_owned())
+        });
+        pair.unwrap_or_else(|what| {
+            let place = call.place;
+            let what = format!("{place} asks {server:?}/{version} by {auth} with {what}");
+            self.wrong.get_or_insert(what);
+            Default::default()
+        })
     }
 
     /// What no server of this kind should answer.
@@ -290,7 +322,7 @@ impl Servers {
                     let status = self.dice.pick(&[400, 401]);
                     return (Reply::new(status).body(error), Said::Refused);
                 }
-                let jwt = server == Server::Tokens && self.verify[&version];
+                let jwt = server == Server::Tokens && self.plans[version as usize].verify;
                 let token = self.token(&pair.0, jwt, self.wall(at));
                 let mut body = json!({"access_token": token.text, "token_type": "Bearer"});
                 // Left out, it is the policy's default of five minutes, or the token's own end.
@@ -338,27 +370,4 @@ impl Servers {
             sound: flaw.is_none(),
         }
     }
-}
-
-/// The pair in a call of the token endpoint, in whichever way it stands there.
-fn presented(call: &Callout) -> (String, String) {
-    let decoded = |text: &str| percent_decode_str(text).decode_utf8().unwrap().into_owned();
-    if let Some(basic) = call.header("authorization") {
-        let text = STANDARD
-            .decode(basic.strip_prefix("Basic ").unwrap())
-            .unwrap();
-        let text = String::from_utf8(text).unwrap();
-        let (id, secret) = text.split_once(':').unwrap();
-        return (decoded(id), decoded(secret));
-    }
-    let text = call.text();
-    if let Ok(body) = serde_json::from_str::<Value>(&text) {
-        let part = |name: &str| body[name].as_str().unwrap().to_owned();
-        return (part("client_id"), part("client_secret"));
-    }
-    let part = |name: &str| {
-        let mut fields = text.split('&').filter_map(|field| field.split_once('='));
-        decoded(fields.find(|(key, _)| *key == name).unwrap().1)
-    };
-    (part("client_id"), part("client_secret"))
 }

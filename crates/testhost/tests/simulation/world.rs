@@ -8,10 +8,10 @@ use crate::dice::Dice;
 use crate::history::{Flaw, History, Jwt, Presented};
 use crate::jwt;
 use crate::model::{allowed, may_log_in};
-use crate::plan::{CLIENTS, OWN, Plan, login_secret};
+use crate::plan::{CLIENTS, OWN, Plan, login_secret, secret};
 use crate::servers::{Said, Server, Servers, Weather};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 use testhost::{Cluster, Filter, Gateway, Level, Outcome, Place, Request, Span, Upstream};
@@ -79,8 +79,7 @@ impl World {
         let weather = [Server::Tokens, Server::Own, Server::Keys, Server::Registry]
             .map(|server| (server, Weather::throw(&mut dice)));
         let ids = (0..CLIENTS).map(|number| format!("shop-{number}"));
-        let mut secrets: BTreeMap<_, _> =
-            ids.clone().map(|id| (id, vec!["s0".to_owned()])).collect();
+        let mut secrets: BTreeMap<_, _> = ids.clone().map(|id| (id, vec![secret(0)])).collect();
         secrets.insert(OWN.0.to_owned(), vec![OWN.1.to_owned()]);
         let servers = Servers {
             dice: Dice::new(seed ^ 0xffff),
@@ -92,7 +91,10 @@ impl World {
             lives: BTreeMap::new(),
             offset: 0,
             start: START,
-            verify: [(0, plan.verify)].into_iter().collect(),
+            plans: vec![plan.clone()],
+            presented: BTreeSet::new(),
+            assertions: BTreeSet::new(),
+            wrong: None,
             serial: 0,
         };
         let servers = Rc::new(RefCell::new(servers));
@@ -106,7 +108,7 @@ impl World {
         let mut gateway = builder.start().unwrap();
         let answering = servers.clone();
         gateway.endpoint(move |call| answering.borrow_mut().answer(call));
-        let keys = gateway.shared_data().len();
+        let keys = gateway.shared_keys();
         World {
             dice,
             gateway,
@@ -232,7 +234,7 @@ impl World {
         match self.dice.between(0, 2) {
             0 => {
                 // A rotation: two secrets are good for a while, or at once only the new one.
-                let next = format!("s{}", self.dice.between(1, 9));
+                let next = secret(self.dice.between(1, 9));
                 let both = self.dice.chance(50);
                 let secrets = servers.secrets.get_mut(&id).unwrap();
                 let keep = secrets.len() - usize::from(both);
@@ -304,14 +306,11 @@ impl World {
     fn update(&mut self) {
         let version = self.plan().version + 1;
         let plan = Plan::throw(&mut self.dice, version);
-        self.servers
-            .borrow_mut()
-            .verify
-            .insert(plan.version, plan.verify);
+        self.servers.borrow_mut().plans.push(plan.clone());
         self.troubles.push(self.gateway.elapsed());
         self.gateway.update_policy(0, plan.yaml()).unwrap();
         self.plans.push(plan);
-        self.keys = self.gateway.shared_data().len();
+        self.keys = self.gateway.shared_keys();
     }
 
     /// Nobody waits for ever, and nothing has grown.
@@ -331,7 +330,7 @@ impl World {
         self.gateway.drain();
         self.gateway.advance(5.s());
         self.judge()?;
-        if self.gateway.shared_data().len() != self.keys {
+        if self.gateway.shared_keys() != self.keys {
             return Err("the board has more keys than policies made".to_owned());
         }
         if let Some((place, bytes)) = self

@@ -32,14 +32,14 @@ impl World {
         let mut presented = Presented::default();
         if matches!(rule, "pair" | "any" | "all") || dice.chance(5) {
             let secrets = &servers.secrets[&id];
-            let secret = match dice.between(0, 9) {
+            let shown = match dice.between(0, 9) {
                 0 => "wrong".to_owned(),
-                1 => "s0".to_owned(),
+                1 => secret(0),
                 2 => secrets[0].clone(),
                 _ => secrets[secrets.len() - 1].clone(),
             };
             presented.id = (!dice.chance(3)).then(|| id.clone());
-            presented.secret = (!dice.chance(3)).then_some(secret);
+            presented.secret = (!dice.chance(3)).then_some(shown);
         }
         if matches!(rule, "key" | "own" | "limited" | "all")
             || dice.chance(if rule == "any" { 40 } else { 5 })
@@ -118,6 +118,10 @@ impl World {
             "session", "limited", "login", "open", "nowhere",
         ]);
         let presented = self.present(rule);
+        if let (Some(id), Some(secret)) = (&presented.id, &presented.secret) {
+            let pair = (id.clone(), secret.clone());
+            self.servers.borrow_mut().presented.insert(pair);
+        }
         let worker = self.dice.between(0, self.workers as u64 - 1) as usize;
         let (version, from) = (self.plan().version, self.gateway.elapsed());
         let life = self

@@ -9,6 +9,9 @@ impl World {
         if crashes != self.planned_crashes {
             return Err("a VM died by itself".to_owned());
         }
+        if let Some(what) = &self.servers.borrow().wrong {
+            return Err(what.clone());
+        }
         let mut sent = std::mem::take(&mut self.sent);
         let outcome = sent.iter_mut().filter(|sent| !sent.judged).try_for_each(|sent| {
             let outcome = sent.request.outcome();
