@@ -67,7 +67,10 @@ fn a_rate_holds_over_all_workers_and_comes_back_bit_by_bit() {
     }
     assert_eq!(ask(3, "192.0.2.1"), "429 rate_limited after 20");
     assert_eq!(ask(3, "192.0.2.2"), "ok", "another caller");
-    proxy.jump(seconds(20));
+    proxy.jump(std::time::Duration::from_millis(500));
+    // Whoever comes after so many seconds must not come too early.
+    assert_eq!(ask(3, "192.0.2.1"), "429 rate_limited after 20");
+    proxy.jump(std::time::Duration::from_millis(19_500));
     assert_eq!(ask(0, "192.0.2.1"), "ok");
     assert_eq!(ask(1, "192.0.2.1"), "429 rate_limited after 20");
     // An IPv6 network is one caller.
