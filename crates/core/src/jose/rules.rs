@@ -295,6 +295,10 @@ mod tests {
             (json!({"access": 1}), json!("access"), false),
             (json!(1.0), json!(1), true),
             (json!("1"), json!(1), false),
+            // A double can't tell these two apart.
+            (json!((1_u64 << 53) + 1), json!(1_u64 << 53), false),
+            (json!((1_u64 << 53) + 1), json!((1_u64 << 53) + 1), true),
+            (json!(-1), json!(1), false),
             (json!(true), json!(true), true),
             (json!("true"), json!(true), false),
             (json!(null), json!(null), true),
