@@ -344,4 +344,19 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn debug_names_the_claims_and_shows_none_of_their_values() {
+        let rules = ClaimRules {
+            issuer: Some("https://a.example".into()),
+            claims: vec![("code".into(), json!("hunter2"))],
+            ..ClaimRules::default()
+        };
+        let shown = format!("{rules:?}");
+        assert!(
+            shown.contains("https://a.example") && shown.contains("code"),
+            "{shown}"
+        );
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
 }
