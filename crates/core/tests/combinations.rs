@@ -174,6 +174,23 @@ fn combinations_nest() {
 }
 
 #[test]
+fn a_request_asks_for_one_thing_once_however_long_the_others_take() {
+    let proxy = Proxy::new(1, COMBINED);
+    let good = es256(Some("k"), &exp());
+    let ticket = proxy.ask(0, get("/any", &[("x-a", &good), ("x-b", &good)]));
+    let call = proxy.call();
+    assert_eq!(call.call.cluster, "one");
+    proxy.answer(&call, Answer::Failed);
+    // By the time that the second server fails, the first might be asked again.
+    proxy.pass(seconds(2));
+    let call = proxy.call();
+    assert_eq!(call.call.cluster, "two");
+    proxy.answer(&call, Answer::Failed);
+    assert_eq!(proxy.said(ticket), "503 keys_unavailable after 1");
+    assert_eq!(proxy.made(), 2);
+}
+
+#[test]
 fn a_request_that_would_ask_without_end_is_refused() {
     // One pair, asked about at more endpoints than one request may ask.
     let names: Vec<String> = (0..40).map(|number| format!("p{number}")).collect();

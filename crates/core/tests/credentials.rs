@@ -109,6 +109,11 @@ fn api_keys_are_judged_by_their_state() {
         ("AK_good", "401 api_key_malformed"),
         ("ak_good,ak_good", "400 credentials_duplicated"),
         ("ak_go\u{1}od", "401 api_key_malformed"),
+        // In the shape of `doorward new-key`, with a checksum that is wrong.
+        (
+            "ak_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG_000000",
+            "401 api_key_malformed",
+        ),
         ("", "401 credentials_missing"),
     ] {
         let verdict = proxy.decide(get("/key", &[("x-api-key", key)]));

@@ -31,7 +31,7 @@ authenticators:
     jwt:
       algorithms: HS256
       keys: [{{secret: {{value: {SECRET}}}}}]
-      from: [{{header: authorization, scheme: Bearer}}, {{query: access_token}}]
+      from: [{{header: authorization, scheme: Bearer}}, {{query: access_token}}, {{header: x-token}}]
   other:
     jwt: {{algorithms: HS256, keys: [{{secret: {{value: another-secret-of-thirty-two-byte}}}}]}}
 rules:
@@ -254,6 +254,11 @@ fn only_a_token_that_this_rule_verified_stays_in_authorization() {
             None,
         ),
         (&*format!("/token?access_token={token}"), vec![auth], kept),
+        (
+            "/token",
+            vec![("x-token", token.as_str()), ("authorization", "Basic eDp5")],
+            None,
+        ),
         ("/public/x", vec![auth], kept),
         (
             "/public/x",

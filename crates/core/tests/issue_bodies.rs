@@ -231,3 +231,19 @@ fn the_body_comes_before_what_a_callout_tells() {
     proxy.reply(200, &jwt::jwks(&["k"]));
     assert_eq!(proxy.said(ticket), "200 token");
 }
+
+#[test]
+fn bodies_of_requests_that_wait_are_bounded_together() {
+    let proxy = proxy();
+    let claims = serde_json::json!({"exp": START + 60});
+    let bearer = format!("Bearer {}", jwt::es256(Some("k"), &claims));
+    let ask = |length: usize| {
+        let body = format!("{GOOD}{}", " ".repeat(length - GOOD.len()));
+        let request = post("/user", &[("authorization", &bearer)]);
+        proxy.said(proxy.send(0, request, body.as_bytes()))
+    };
+    // 16 MiB, in heads and bodies.
+    let waiting = (0..2000).take_while(|_| ask(MAX_BODY) == "waits").count();
+    assert!((900..1024).contains(&waiting), "{waiting}");
+    assert_eq!(ask(MAX_BODY), "503 overloaded after 1");
+}

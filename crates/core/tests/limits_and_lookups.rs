@@ -67,7 +67,10 @@ fn a_rate_holds_over_all_workers_and_comes_back_bit_by_bit() {
     }
     assert_eq!(ask(3, "192.0.2.1"), "429 rate_limited after 20");
     assert_eq!(ask(3, "192.0.2.2"), "ok", "another caller");
-    proxy.jump(seconds(20));
+    proxy.jump(std::time::Duration::from_millis(500));
+    // Whoever comes after so many seconds must not come too early.
+    assert_eq!(ask(3, "192.0.2.1"), "429 rate_limited after 20");
+    proxy.jump(std::time::Duration::from_millis(19_500));
     assert_eq!(ask(0, "192.0.2.1"), "ok");
     assert_eq!(ask(1, "192.0.2.1"), "429 rate_limited after 20");
     // An IPv6 network is one caller.
@@ -174,6 +177,51 @@ fn the_database_says_who_gets_in() {
         if said == "ok" {
             assert_eq!(values(&upstream(&request, &verdict), "x-plan"), ["gold"]);
         }
+    }
+}
+
+#[test]
+fn what_one_database_says_is_no_answer_of_another() {
+    let part = |name: &str, cluster: &str| {
+        format!(
+            "  {name}: {{client_credentials: {{from: {{id: {{header: x-{name}-id}}, secret: {{header: x-{name}-secret}}}}, \
+             exchange: idp, lookup: {{cluster: {cluster}, url: \"'http://registry/clients/' + url_encode(client.id)\", cache: 30s}}}}}}\n"
+        )
+    };
+    let policy = format!(
+        "version: 1\nauthenticators:\n{}{}tokens:\n  \
+         idp: {{exchange: {{cluster: idp, url: \"https://idp.example.com/token\"}}}}\n\
+         rules:\n  - {{match: {{path: /}}, authenticate: {{all: [one, two]}}}}\n",
+        part("one", "first"),
+        part("two", "second"),
+    );
+    // The same client at both, whose two questions have one URL, and two clients.
+    for (other, tokens) in [("a", 1), ("b", 2)] {
+        let proxy = Proxy::new(1, &policy);
+        let request = get(
+            "/",
+            &[
+                ("x-one-id", "a"),
+                ("x-one-secret", "s"),
+                ("x-two-id", other),
+                ("x-two-secret", "s"),
+            ],
+        );
+        let ticket = proxy.ask(0, request);
+        let mut asked = Vec::new();
+        while let Some(call) = proxy.calls().first() {
+            let answer = match call.call.cluster.as_str() {
+                "idp" => reply(200, r#"{"access_token": "t", "expires_in": 600}"#),
+                "first" => reply(200, "{}"),
+                _ => reply(404, ""),
+            };
+            asked.push(call.call.cluster.clone());
+            proxy.answer(call, answer);
+        }
+        assert_eq!(proxy.said(ticket), "403 lookup_unknown", "{other}");
+        let count = |cluster: &str| asked.iter().filter(|other| *other == cluster).count();
+        let counts = [count("idp"), count("first"), count("second")];
+        assert_eq!(counts, [tokens, 1, 1], "{other}");
     }
 }
 

@@ -11,7 +11,8 @@
 
 mod support;
 
-use doorward_core::host::Answer;
+use doorward_core::host::{Answer, Level};
+use std::time::Duration;
 use support::exchange::*;
 use support::*;
 
@@ -181,4 +182,45 @@ fn no_further_try_is_made_once_another_pair_was_told_to_come_later() {
     proxy.pass(seconds(1));
     assert_eq!(proxy.made(), 2);
     assert_eq!(proxy.said(ticket), "503 exchange_unavailable after 1");
+}
+
+#[test]
+fn the_operator_is_told_why_there_is_no_token_but_not_every_time() {
+    for (answer, why, seconds) in [
+        (reply_after(429, 9), "too many requests", 9),
+        (reply(500, ""), "unavailable", 1),
+        (reply(200, "{}"), "unusable reply", 5),
+        (Answer::Unreachable, "can't be reached", 1),
+        (Answer::TimedOut, "no answer in time", 1),
+    ] {
+        let proxy = Proxy::new(1, POLICY);
+        for id in ["a", "b", "c"] {
+            proxy.ask(0, by(id));
+            for call in proxy.calls() {
+                proxy.answer(&call, answer.clone());
+            }
+        }
+        let log = proxy.world.log.take();
+        let told: Vec<_> = log
+            .into_iter()
+            .filter(|(level, _)| *level == Level::Warn)
+            .collect();
+        let expected = format!(
+            "tokens.idp: no token from the token endpoint ({why}); asked again in {seconds} s at the earliest; 0 more since the last such line"
+        );
+        assert_eq!(told, [(Level::Warn, expected)]);
+    }
+}
+
+#[test]
+fn a_wait_is_told_in_whole_seconds_and_never_too_short() {
+    let proxy = Proxy::new(1, POLICY);
+    let ticket = proxy.ask(0, by("a"));
+    proxy.answer(&proxy.call(), reply_after(429, 10));
+    assert_eq!(proxy.said(ticket), "429 exchange_limited after 10");
+    for (millis, wait) in [(1, 10), (999, 9), (8_000, 1), (999, 1)] {
+        proxy.jump(Duration::from_millis(millis));
+        let said = proxy.said(proxy.ask(0, by("a")));
+        assert_eq!(said, format!("429 exchange_limited after {wait}"));
+    }
 }

@@ -185,6 +185,18 @@ fn a_token_that_an_upstream_refuses_is_replaced_at_most_once_a_second() {
 }
 
 #[test]
+fn a_token_is_let_go_from_its_first_second_on() {
+    for (millis, stays) in [(0, true), (999, true), (1000, false), (5000, false)] {
+        let proxy = holding(1, POLICY, 600);
+        let tag = injected(&proxy.decide(by("a")));
+        proxy.jump(std::time::Duration::from_millis(millis));
+        proxy.workers[0].reject_token(&tag);
+        let ticket = proxy.ask(0, by("a"));
+        assert_eq!(proxy.said(ticket) == "ok", stays, "{millis}");
+    }
+}
+
+#[test]
 fn what_was_said_about_an_older_token_leaves_the_newer_one() {
     let proxy = holding(2, POLICY, 600);
     let old = injected(&proxy.decide(by("a")));

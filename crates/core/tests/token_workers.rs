@@ -175,11 +175,12 @@ fn while_the_endpoint_is_down_a_refresh_comes_again_and_the_old_token_serves() {
 
 #[test]
 fn an_endpoint_that_is_left_alone_is_not_asked_on_a_tick() {
-    let proxy = holding(1, POLICY, 600);
-    proxy.ask(0, by("b"));
-    proxy.answer(&proxy.call(), reply_after(429, 30));
-    proxy.jump(seconds(10));
-    let made = proxy.made();
+    let quiet = holding(1, POLICY, 600);
+    quiet.jump(seconds(547));
+    quiet.ask(0, by("b"));
+    quiet.answer(&quiet.call(), reply_after(429, 30));
+    let made = quiet.made();
+    quiet.pass(seconds(29));
     let policy = POLICY.replace("failures: 1000", "failures: 1");
     let broken = holding(1, &policy, 600);
     broken.jump(seconds(547));
@@ -189,7 +190,11 @@ fn an_endpoint_that_is_left_alone_is_not_asked_on_a_tick() {
     }
     let calls = broken.made();
     broken.pass(seconds(9));
-    assert_eq!((proxy.made(), broken.made()), (made, calls));
+    assert_eq!((quiet.made(), broken.made()), (made, calls));
+    // Nor does anybody try to.
+    for proxy in [quiet, broken] {
+        assert_eq!(proxy.count(Event::ExchangeRefreshed), 0);
+    }
 }
 
 #[test]
@@ -201,6 +206,9 @@ fn more_tokens_than_one_tick_replaces_are_replaced_by_and_by() {
     }
     proxy.jump(seconds(547));
     proxy.tick();
+    assert_eq!(proxy.calls().len(), 64);
+    // However often the host ticks.
+    proxy.pass(seconds(1) / 4);
     assert_eq!(proxy.calls().len(), 64);
     proxy.pass(seconds(2));
     assert_eq!(proxy.calls().len(), 150);
@@ -234,6 +242,31 @@ fn where_no_other_request_can_be_resumed_each_makes_its_own_call() {
     );
     assert_eq!(proxy.made(), 4);
     assert!(!proxy.workers[0].is_busy());
+    // A token near its end serves, and no call is made that nobody waits for.
+    proxy.jump(seconds(550));
+    assert_eq!(short(&proxy.decide(by("a"))), "ok");
+    assert_eq!(proxy.made(), 4);
+}
+
+#[test]
+fn a_clock_that_goes_back_lets_nobody_wait_for_a_worker_that_died() {
+    let mut proxy = Proxy::new(2, POLICY);
+    proxy.ask(0, by("a"));
+    proxy.workers[0] = engine(&proxy.world, 0, POLICY);
+    let ticket = proxy.ask(1, by("a"));
+    proxy.world.now.set(proxy.world.now.get() - seconds(1800));
+    // Its lease would last for half an hour.
+    proxy.pass(seconds(20));
+    assert_eq!(proxy.said(ticket), "503 exchange_unavailable after 1");
+}
+
+#[test]
+fn a_worker_that_ends_lets_go_of_all_it_holds() {
+    let mut proxy = holding(1, POLICY, 600);
+    proxy.ask(0, by("b"));
+    assert_eq!(proxy.said(proxy.ask(0, by("c"))), "waits");
+    proxy.workers.clear();
+    assert_eq!(std::rc::Rc::strong_count(&proxy.world), 1);
 }
 
 #[test]

@@ -219,6 +219,34 @@ fn whom_a_request_names_is_asked_of_every_request() {
 }
 
 #[test]
+fn keys_that_a_request_chooses_are_asked_of_every_request() {
+    let secret = |id: &str| format!("the secret of client {id}, long enough");
+    let clients: String = ["a", "b"]
+        .map(|id| {
+            format!(
+                "  - {{id: {id}, secrets: [{{value: \"{}\"}}]}}\n",
+                secret(id)
+            )
+        })
+        .concat();
+    let proxy = Proxy::new(
+        1,
+        &format!(
+            "version: 1\nclients:\n{clients}authenticators:\n  \
+             own: {{jwt: {{algorithms: HS256, keys: {{client: path.client}}}}}}\n\
+             rules:\n  - {{match: {{path: \"/clients/{{client}}\"}}, authenticate: own}}\n"
+        ),
+    );
+    for (own, other) in [("a", "b"), ("b", "a")] {
+        let token = hs256(&secret(own), &json!({"exp": START + 60, "sub": own}));
+        let path = format!("/clients/{own}");
+        assert_eq!(seen(&proxy, &path, &token, "x-auth-client"), [own]);
+        let elsewhere = said(&proxy, &format!("/clients/{other}"), &token);
+        assert_eq!(elsewhere, "401 token_signature", "the token of {own}");
+    }
+}
+
+#[test]
 fn beside_another_credential_it_says_what_both_say() {
     let proxy = two();
     let token = hs256(

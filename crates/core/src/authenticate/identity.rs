@@ -169,3 +169,40 @@ impl Identity {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_kept_by_rule_and_for_a_few_rules_only() {
+        let made = MadeHeaders::default();
+        let headers = |rule: usize| -> ReadyHeaders {
+            vec![("x-rule".to_owned(), rule.to_string().into_bytes())].into()
+        };
+        for rule in 0..MAX_MADE + 2 {
+            made.put(rule, &headers(rule));
+        }
+        for rule in 0..MAX_MADE {
+            assert_eq!(made.get(rule), Some(headers(rule)), "{rule}");
+        }
+        assert_eq!(made.get(MAX_MADE), None);
+        assert_eq!(made.get(MAX_MADE + 1), None);
+    }
+
+    #[test]
+    fn debug_shows_neither_headers_nor_metadata() {
+        let made = MadeHeaders::default();
+        made.put(0, &vec![("x-mail".to_owned(), b"hunter2".to_vec())].into());
+        assert_eq!(format!("{made:?}"), "MadeHeaders(1)");
+        let facts = ClientFacts {
+            metadata: Rc::new(serde_json::json!({"note": "hunter2"})),
+            ..ClientFacts::of_id("shop")
+        };
+        let shown = format!("{facts:?}");
+        assert!(
+            shown.contains("shop") && !shown.contains("hunter2"),
+            "{shown}"
+        );
+    }
+}

@@ -202,6 +202,15 @@ mod tests {
     }
 
     #[test]
+    fn no_hash_counts_as_seen_at_first() {
+        for hash in [0, 1, 1 << 32, 2 << 32, u64::MAX] {
+            let cache = VerifiedTokens::default();
+            assert!(!cache.was_seen(hash), "{hash:x}");
+            assert!(cache.was_seen(hash), "{hash:x}");
+        }
+    }
+
+    #[test]
     fn only_the_very_token_under_its_own_authenticator_is_found() {
         let cache = VerifiedTokens::default();
         let token = token(1, 600);
@@ -248,6 +257,13 @@ mod tests {
             assert_eq!(tokens.limiter().bytes(), held);
             assert!(held <= MAX_BYTES && tokens.len() <= MAX_TOKENS, "{length}");
             assert!(tokens.len() > 50, "{length}: {}", tokens.len());
+            // A token is held itself and, in its claims, some times over (see `weight`).
+            let least = 4 * token(0, length).len();
+            assert!(
+                tokens.len() * least <= MAX_BYTES,
+                "{length}: {}",
+                tokens.len()
+            );
         }
     }
 

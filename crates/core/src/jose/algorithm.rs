@@ -195,5 +195,7 @@ mod tests {
         ] {
             assert_eq!(name.parse::<Algorithm>(), Err(UnknownAlgorithm), "{name}");
         }
+        let told = UnknownAlgorithm.to_string();
+        assert!(told.contains("known are HS256, HS384, "), "{told}");
     }
 }

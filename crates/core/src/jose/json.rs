@@ -90,10 +90,6 @@ impl<'de> Visitor<'de> for Strict {
         Ok(Value::String(value.to_owned()))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let depth = self.deeper()?;
         let mut list = Vec::new();
@@ -178,5 +174,13 @@ mod tests {
         assert!(object(nested(MAX_DEPTH).as_bytes()).is_ok());
         assert!(object(nested(MAX_DEPTH + 1).as_bytes()).is_err());
         assert!(object(nested(100_000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn every_kind_of_value_is_read_as_it_stands() {
+        let text =
+            r#"{"a":[null,true,false,-1,0,18446744073709551615,-0.5,1e3,"x\u0041é"],"b":{}}"#;
+        let plain: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(object(text.as_bytes()).map(Value::Object).ok(), Some(plain));
     }
 }

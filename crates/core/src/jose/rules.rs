@@ -295,6 +295,10 @@ mod tests {
             (json!({"access": 1}), json!("access"), false),
             (json!(1.0), json!(1), true),
             (json!("1"), json!(1), false),
+            // A double can't tell these two apart.
+            (json!((1_u64 << 53) + 1), json!(1_u64 << 53), false),
+            (json!((1_u64 << 53) + 1), json!((1_u64 << 53) + 1), true),
+            (json!(-1), json!(1), false),
             (json!(true), json!(true), true),
             (json!("true"), json!(true), false),
             (json!(null), json!(null), true),
@@ -339,5 +343,20 @@ mod tests {
                 "{typ:?} for {wanted}"
             );
         }
+    }
+
+    #[test]
+    fn debug_names_the_claims_and_shows_none_of_their_values() {
+        let rules = ClaimRules {
+            issuer: Some("https://a.example".into()),
+            claims: vec![("code".into(), json!("hunter2"))],
+            ..ClaimRules::default()
+        };
+        let shown = format!("{rules:?}");
+        assert!(
+            shown.contains("https://a.example") && shown.contains("code"),
+            "{shown}"
+        );
+        assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

@@ -327,6 +327,14 @@ mod tests {
     }
 
     #[test]
+    fn debug_shows_the_end_and_not_the_token() {
+        let mut tokens = HeldTokens::new(1 << 20, false);
+        let key = put(&mut tokens, 0, &pair("client", "secret"), "hunter2");
+        let held = tokens.get(&key, NOW).unwrap();
+        assert_eq!(format!("{held:?}"), "Held(until 1060s)");
+    }
+
+    #[test]
     fn tokens_are_bounded_in_number_and_in_bytes() {
         const MOST: usize = 1 << 20;
         for (length, keeps_claims, fit) in [(500, false, 599), (500, true, 322), (1, false, 838)] {

@@ -119,6 +119,12 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_spread_by_their_first_bytes() {
+        let key = SlotKey::of_pair(&[7; 32], 0, &Pair::new("id", "secret").unwrap());
+        assert_eq!(key.prefix().to_le_bytes(), key.0[..8]);
+    }
+
+    #[test]
     fn pairs_are_bounded_and_redacted() {
         assert!(Pair::new("", "x").is_none());
         assert!(Pair::new("x", "").is_none());

@@ -188,6 +188,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn debug_shows_the_life_and_not_the_token() {
+        let obtained = Obtained {
+            token: Zeroizing::new("hunter2".into()),
+            life: Duration::from_secs(60),
+        };
+        assert_eq!(format!("{obtained:?}"), "Obtained(life 60s)");
+    }
+
     fn read_body(pointers: Pointers, body: &str) -> Result<Obtained, ExchangeFailure> {
         let answer = Answer::Reply {
             status: 200,

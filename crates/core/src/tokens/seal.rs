@@ -137,6 +137,12 @@ mod tests {
     }
 
     #[test]
+    fn debug_shows_no_key() {
+        let own = seal(&POLICY, 0, &pair("s3cret"));
+        assert_eq!(format!("{own:?}"), "Seal");
+    }
+
+    #[test]
     fn no_changed_byte_opens() {
         let own = seal(&POLICY, 0, &pair("s3cret"));
         let sealed = own.close(b"head", b"token");

@@ -174,7 +174,7 @@ fn bit_len(bytes: &[u8]) -> usize {
 }
 
 fn short_integer(bytes: &[u8]) -> Option<u64> {
-    if bytes.is_empty() || bytes.len() > size_of::<u64>() {
+    if bytes.len() > size_of::<u64>() {
         return None;
     }
     Some(

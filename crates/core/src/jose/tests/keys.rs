@@ -126,6 +126,63 @@ fn pem_that_is_no_usable_public_key_says_why() {
 }
 
 #[test]
+fn an_rsa_key_has_the_parameters_of_rfc_3279_and_no_others() {
+    let read = [
+        |pem: &str| Key::from_pem(pem).map(drop),
+        |pem: &str| PrivateKey::from_pem(pem).map(drop),
+    ];
+    let pems = [include_str!("pem/rsa.pub.pem"), include_str!("pem/rsa.pem")];
+    for (read, pem) in read.into_iter().zip(pems) {
+        // `rsaEncryption`, then NULL; an empty octet string is as long.
+        let other = changed_der(pem, &[0x01, 0x01, 0x05, 0x00], &[0x01, 0x01, 0x04, 0x00]);
+        assert_eq!(read(pem), Ok(()));
+        let error = read(&other).unwrap_err();
+        assert!(error.message().contains("another kind"), "{error}");
+    }
+}
+
+/// A PEM in whose DER one sequence of bytes, which stands there once, is another one.
+fn changed_der(pem: &str, from: &[u8], to: &[u8]) -> String {
+    use base64::engine::general_purpose::STANDARD;
+    let lines: Vec<&str> = pem.lines().collect();
+    let (first, last) = (lines[0], lines[lines.len() - 1]);
+    let mut der = STANDARD.decode(lines[1..lines.len() - 1].concat()).unwrap();
+    let places: Vec<usize> = (0..der.len())
+        .filter(|at| der[*at..].starts_with(from))
+        .collect();
+    let [at] = places[..] else {
+        panic!("{places:?}")
+    };
+    der[at..at + to.len()].copy_from_slice(to);
+    let text = STANDARD.encode(der);
+    let lines: Vec<&str> = text
+        .as_bytes()
+        .chunks(64)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    format!("{first}\n{}\n{last}\n", lines.join("\n"))
+}
+
+#[test]
+fn pem_texts_are_bounded_to_the_byte() {
+    const MOST: usize = 64 * 1024;
+    let read = [
+        |pem: &str| Key::from_pem(pem).map(drop),
+        |pem: &str| PrivateKey::from_pem(pem).map(drop),
+    ];
+    let pems = [
+        include_str!("pem/p256.pub.pem"),
+        include_str!("pem/p256.pem"),
+    ];
+    for (read, pem) in read.into_iter().zip(pems) {
+        let long = |length: usize| format!("{pem}{}", "#".repeat(length - pem.len()));
+        assert_eq!(read(&long(MOST)), Ok(()));
+        let error = read(&long(MOST + 1)).unwrap_err();
+        assert!(error.message().contains("longer"), "{error}");
+    }
+}
+
+#[test]
 fn jwks_members_are_honoured() {
     let oct = json!({"kty": "oct", "k": base64url(SECRET)});
     for (jwk, word) in [
@@ -169,6 +226,15 @@ fn jwks_members_are_honoured() {
         (with(rsa_jwk(), "e", json!("")), "exponent"),
         (with(rsa_jwk(), "e", json!("AAEAAQ")), "zero byte"),
         (with(rsa_jwk(), "e", json!(base64url([255; 9]))), "exponent"),
+        // Its last eight bytes alone would do.
+        (
+            with(
+                rsa_jwk(),
+                "e",
+                json!(base64url([1, 0, 0, 0, 0, 0, 1, 0, 1])),
+            ),
+            "exponent",
+        ),
         (
             with(rsa_jwk(), "e", json!(base64url([2, 0, 0, 0, 1]))),
             "exponent",
@@ -319,6 +385,9 @@ fn a_jwks_skips_what_it_cannot_use_and_says_so() {
         set.iter().map(Key::kid).collect::<Vec<_>>(),
         [Some("a"), None]
     );
+    let lines: Vec<String> = skipped.iter().map(ToString::to_string).collect();
+    assert!(lines[0].starts_with("keys[1] (b): "), "{lines:?}");
+    assert!(lines[1].starts_with("keys[2]: "), "{lines:?}");
     let skipped: Vec<_> = skipped
         .iter()
         .map(|key| (key.index, key.kid.as_deref()))
@@ -348,7 +417,12 @@ fn a_jwks_skips_what_it_cannot_use_and_says_so() {
         );
     }
     let (empty, _) = KeySet::parse_jwks(b"{\"keys\":[]}", Limits::default()).unwrap();
-    assert!(empty.is_empty());
+    assert!(empty.is_empty() && !set.is_empty());
+
+    let broken = br#"{"keys":[{"kty":"future","kid":"a\nforged line"}]}"#;
+    let (_, skipped) = KeySet::parse_jwks(broken, Limits::default()).unwrap();
+    let line = skipped[0].to_string();
+    assert!(line.starts_with("keys[0] (a\\nforged line): "), "{line}");
 }
 
 #[test]

@@ -112,6 +112,12 @@ fn three_segments_of_canonical_base64url_and_nothing_else() {
     ] {
         assert!(!accepts(bad.as_bytes(), &key), "{bad:?}");
     }
+    for empty in [
+        format!("{header}.{payload}."),
+        format!("{header}..{signature}"),
+    ] {
+        assert_eq!(parse(&empty).err(), Some(TokenError::Malformed), "{empty}");
+    }
     // Eight bits of a segment's last character stand for nothing: only zeros are canonical.
     let last = signature.chars().last().unwrap();
     for other in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".chars() {
@@ -181,6 +187,23 @@ fn an_unsigned_token_is_told_so() {
         Some(TokenError::Algorithm)
     );
     assert_eq!(parse(&text).err(), Some(TokenError::Malformed));
+}
+
+#[test]
+fn debug_shows_what_a_token_says_of_itself_and_nothing_that_presents_it() {
+    let token = sign(
+        Algorithm::Hs256,
+        &json!({"alg": "HS256", "kid": "key-1"}),
+        &json!({"sub": "somebody"}),
+    );
+    let shown = format!("{:?}", parse(&token).unwrap());
+    assert!(
+        shown.contains("key-1") && shown.contains("Hs256"),
+        "{shown}"
+    );
+    for part in token.split('.').skip(1) {
+        assert!(!shown.contains(part), "{shown}");
+    }
 }
 
 #[test]

@@ -274,3 +274,46 @@ impl<H: Host> Gateway<H> {
         signed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_signed_up_to_its_bound_and_never_shown() {
+        let key = PrivateKey::from_secret(&[7; 32]).unwrap();
+        let signing = Signing {
+            name: "session".into(),
+            algorithm: Algorithm::Hs256,
+            keys: SigningKeys::Own(Vec::new()),
+            issuer: None,
+            audience: Vec::new(),
+            lifetime: Duration::from_secs(60),
+            typ: "JWT".into(),
+            claims: None,
+        };
+        let sign = |length: usize| {
+            let mut claims = Map::new();
+            claims.insert("sub".into(), "x".repeat(length).into());
+            signing.sign(
+                &key,
+                claims,
+                "name".into(),
+                Duration::from_secs(1_700_000_000),
+            )
+        };
+        let short = sign(0).unwrap();
+        let shown = format!("{short:?}");
+        assert!(
+            shown.contains("60") && !shown.contains(&short.value),
+            "{shown}"
+        );
+        let lengths: Vec<usize> = (12_000..12_400)
+            .map_while(|length| Some(sign(length).ok()?.value.len()))
+            .collect();
+        assert_eq!(lengths.last(), Some(&MAX_TOKEN));
+        assert_eq!(sign(12_400).err(), Some(SignError::TooLong));
+        let told = SignError::TooLong.to_string();
+        assert!(told.contains("16384"), "{told}");
+    }
+}

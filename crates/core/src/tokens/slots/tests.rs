@@ -14,6 +14,7 @@ const NOW: Duration = Duration::from_secs(1_700_000_000);
 struct Board {
     values: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
     version: Cell<u32>,
+    reads: Cell<u64>,
 }
 
 impl HostVerifier for Board {
@@ -28,6 +29,7 @@ impl Host for Board {
     }
     fn random(&self, _: &mut [u8]) {}
     fn shared_get(&self, key: &str) -> Option<Shared> {
+        self.reads.set(self.reads.get() + 1);
         let (value, cas) = self.values.borrow().get(key)?.clone();
         Some(Shared { value, cas })
     }
@@ -183,6 +185,60 @@ fn the_one_that_ends_soonest_makes_way() {
 }
 
 #[test]
+fn what_strangers_can_cause_displaces_no_token_that_is_good() {
+    let failed = Slot::Failed {
+        failure: Failure::Refused,
+        end: after(5),
+    };
+    let fetched = Slot::Fetched {
+        digest: [3; 32],
+        end: after(5),
+    };
+    for (word, ends) in [(failed, 5), (fetched, 5), (leased(5), 5)] {
+        let board = board();
+        let slots = Slots(&board);
+        for salt in 0..4 {
+            assert!(slots.put(&key(8, salt), &token("t", 60), NOW));
+        }
+        assert!(!slots.put(&key(8, 9), &word, NOW), "{word:?}");
+        assert_eq!(slots.lease(&key(8, 9), 7, after(ends), NOW), Some(false));
+        for salt in 0..4 {
+            assert_eq!(slots.get(&key(8, salt), NOW), Some(token("t", 60)));
+        }
+        // A token that is over is in nobody's way.
+        assert_eq!(slots.lease(&key(8, 9), 7, after(65), after(60)), Some(true));
+    }
+}
+
+#[test]
+fn a_board_that_is_there_is_not_made_again() {
+    let board = board();
+    let (reads, written) = (board.reads.get(), board.version.get());
+    Slots(&board).create();
+    assert_eq!(board.reads.get(), reads + 1);
+    assert_eq!(board.version.get(), written);
+}
+
+#[test]
+fn a_sealed_token_is_as_long_as_it_may_be_and_no_longer() {
+    let sealed = |length: usize| match token("", 60) {
+        Slot::Token { times, .. } => Slot::Token {
+            times,
+            sealed: vec![7; length],
+        },
+        other => other,
+    };
+    for (length, read) in [
+        (MAX_SEALED, true),
+        (MAX_SEALED + 1, false),
+        (1 << 20, false),
+    ] {
+        let bytes = encode(&key(1, 1), &sealed(length));
+        assert_eq!(decode(&bytes).is_some(), read, "{length}");
+    }
+}
+
+#[test]
 fn a_word_that_is_over_says_nothing() {
     let board = board();
     let slots = Slots(&board);
@@ -285,4 +341,8 @@ fn a_sweep_counts_tokens_and_wipes_what_is_over() {
         |(name, (value, _)): (&String, &(Vec<u8>, u32))| (!value.is_empty()).then(|| name.clone());
     let left: Vec<String> = board.values.borrow().iter().filter_map(full).collect();
     assert_eq!(left, [slot_name(1)]);
+    // What says nothing already isn't written anew: whoever just read it would have to read again.
+    let written = board.version.get();
+    assert_eq!(slots.sweep(0..SLOTS, after(5)), 1);
+    assert_eq!(board.version.get(), written);
 }
