@@ -83,7 +83,7 @@ fn a_flood_of_refusals_writes_a_few_lines_and_counts_the_rest() {
     }
     let written = lines(&proxy).len();
     assert!((1..100).contains(&written), "{written}");
-    proxy.jump(seconds(1));
+    proxy.pass(seconds(1));
     proxy.decide(get("/key", &[]));
     let kept_back = 1000 - written;
     let expected = format!(
