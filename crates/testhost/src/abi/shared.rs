@@ -1,6 +1,7 @@
 //! Shared data and shared queues.
 
-use super::{Done, Guest, Stop, memory, status};
+use super::{Done, Guest, Stop, memory, status, trap};
+use crate::shared_data::NoRoom;
 use crate::status::Status;
 use crate::vm::State;
 use crate::world::Due;
@@ -11,6 +12,9 @@ fn get(guest: &mut Guest<'_>, key: (i32, i32), place: (i32, i32), cas: i32) -> D
     let world = guest.data().world.clone();
     let (value, version) = {
         let world = world.borrow();
+        if world.data.is_missing() {
+            return trap("no shared memory is configured");
+        }
         let (value, version) = world.data.get(&key).ok_or(Status::NotFound)?;
         (value.to_vec(), version)
     };
@@ -22,9 +26,13 @@ fn set(guest: &Guest<'_>, key: (i32, i32), value: (i32, i32), cas: i32) -> Done 
     let key = memory::read(guest, key.0, key.1)?;
     let value = memory::read(guest, value.0, value.1)?;
     let mut world = guest.data().world.borrow_mut();
+    if world.data.is_missing() {
+        return trap("no shared memory is configured");
+    }
     match world.data.set(&key, &value, cas.cast_unsigned()) {
-        Status::Ok => Ok(()),
-        other => Err(other.into()),
+        Ok(Status::Ok) => Ok(()),
+        Ok(other) => Err(other.into()),
+        Err(NoRoom) => trap("a value that doesn't fit into shared memory"),
     }
 }
 

@@ -42,6 +42,7 @@ pub struct Builder {
     start: Duration,
     seed: u64,
     queue_latency: Duration,
+    shared_memory: Option<usize>,
 }
 
 #[derive(Clone)]
@@ -75,6 +76,7 @@ impl Builder {
             start: Duration::from_secs(START),
             seed: 1,
             queue_latency: Duration::ZERO,
+            shared_memory: None,
         }
     }
 
@@ -192,6 +194,16 @@ impl Builder {
         self
     }
 
+    /// How many bytes the keys and values of shared data may take in all, as Kong's
+    /// `nginx_wasm_shm_kv` says: the least recently used make way, and a value that is larger than
+    /// all of it is a trap, as any use of it is where there is none (0, Kong's own default).
+    /// Default: without bound, as in Envoy.
+    #[must_use]
+    pub fn shared_memory(mut self, bytes: usize) -> Builder {
+        self.shared_memory = Some(bytes);
+        self
+    }
+
     /// Starts the VMs and configures them: in Envoy a canary, which is thrown away, the main
     /// thread's and each worker's; in Kong's engine only the workers'. An error where one of
     /// them refuses its configuration or traps.
@@ -205,6 +217,9 @@ impl Builder {
         }
         world.foreign.scripted = self.foreign;
         world.queue_latency = self.queue_latency;
+        if let Some(bytes) = self.shared_memory {
+            world.data.bound(bytes);
+        }
         let mut gateway = Gateway {
             filter: self.filter,
             settings: self.settings,

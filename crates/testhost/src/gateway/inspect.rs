@@ -64,12 +64,13 @@ impl Gateway {
         self.world.borrow().data.len()
     }
 
-    /// Writes shared data as another plugin with the same `vm_id` could, whatever stood there.
+    /// Writes shared data as another plugin with the same `vm_id` could, whatever stood there;
+    /// not what is larger than all of it.
     pub fn set_shared(&mut self, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         let mut world = self.world.borrow_mut();
         let key = key.as_ref();
         let cas = world.data.get(key).map_or(0, |(_, cas)| cas);
-        world.data.set(key, value.as_ref(), cas);
+        let _ = world.data.set(key, value.as_ref(), cas);
     }
 
     /// Empties shared data: a restart of the proxy, or a reload in Kong's engine.

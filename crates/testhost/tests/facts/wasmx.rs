@@ -166,6 +166,28 @@ fn shared_data_is_created_with_0_and_looked_up_by_its_sum() {
 }
 
 #[test]
+fn shared_memory_is_bounded_and_missing_unless_it_is_configured() {
+    let value = "v".repeat(40);
+    let set = |key: &str| format!("headers set-shared {key} {value} 0");
+    let (a, b, c) = (set("a"), set("b"), set("c"));
+    let script = [&a, &b, "headers get-shared a", &c, "headers get-shared b"];
+    let mut gateway = kong(&script).shared_memory(100).start().unwrap();
+    gateway.request("GET /").send();
+    let last = logged(&gateway).pop().unwrap();
+    assert_eq!(
+        last, "headers get-shared b -> 1",
+        "the one that nobody read is gone"
+    );
+    assert_eq!(gateway.crashes(), 0, "{}", gateway.trace());
+    for (bytes, script) in [(40, &a[..]), (0, &a), (0, "headers get-shared a")] {
+        let mut gateway = kong(&[script]).shared_memory(bytes).start().unwrap();
+        let request = gateway.request("GET /").send();
+        assert_eq!(gateway.crashes(), 1, "{bytes} {script}");
+        assert_eq!(request.upstream(), None);
+    }
+}
+
+#[test]
 fn another_requests_context_cannot_be_used() {
     let script = [
         "configure tick 100",
