@@ -34,6 +34,7 @@ authenticators:
       from: [{{header: authorization, scheme: Bearer}}, {{query: access_token}}, {{header: x-token}}]
   other:
     jwt: {{algorithms: HS256, keys: [{{secret: {{value: another-secret-of-thirty-two-byte}}}}]}}
+  second: {{jwt: {{algorithms: HS256, keys: [{{secret: {{value: {SECRET}}}}}], from: [{{header: x-second}}]}}}}
 rules:
   - {{match: {{path: /public/**}}, authenticate: none}}
   - {{match: {{path: /public-plan}}, authenticate: none, upstream: {{headers: {{x-plan: request.query.plan}}}}}}
@@ -45,6 +46,7 @@ rules:
   - {{match: {{path: /token-removed}}, authenticate: token, upstream: {{authorization: remove}}}}
   - {{match: {{path: /either}}, authenticate: {{any: [token, key]}}}}
   - {{match: {{path: /both}}, authenticate: {{all: [token, key]}}}}
+  - {{match: {{path: /two-tokens}}, authenticate: {{all: [token, second]}}}}
   - {{match: {{path: "/files/{{name}}"}}, authenticate: key, authorize: {{bind: {{name: "'a b'"}}}}}}
 cors: {{bypass_preflight: true}}
 identity_headers: {{x-auth-tenant: null, X-Auth-Customer: "'customer-' + client.id"}}
@@ -244,6 +246,12 @@ fn only_a_token_that_this_rule_verified_stays_in_authorization() {
         ("/token", vec![auth], kept),
         ("/either", vec![auth], kept),
         ("/both", vec![auth, GOOD], kept),
+        // The last token speaks, but the first one was verified as well.
+        (
+            "/two-tokens",
+            vec![auth, ("x-second", token.as_str())],
+            kept,
+        ),
         ("/token-removed", vec![auth], None),
         // The token is good, but no member of this rule looked at it.
         ("/key/x", vec![auth, GOOD], None),

@@ -143,7 +143,7 @@ const TWO: &str = r#"
 version: 1
 clients:
   - {id: a, tenant: acme, api_keys: [{id: k, sha256: DIGEST}]}
-  - {id: b, tenant: globex}
+  - {id: b, tenant: globex, api_keys: [{sha256: OTHER}]}
 authenticators:
   read: {jwt: {algorithms: [HS256], keys: [{secret: {value: "SECRET"}}], claims: {use: read}}}
   write: {jwt: {algorithms: [HS256], keys: [{secret: {value: "SECRET"}}], claims: {use: write}}}
@@ -163,6 +163,7 @@ rules:
 
 fn two() -> Proxy {
     let policy = TWO.replace("SECRET", SECRET);
+    let policy = policy.replace("OTHER", &digest("the other key"));
     Proxy::new(1, &policy.replace("DIGEST", &digest("the key")))
 }
 
@@ -254,16 +255,16 @@ fn beside_another_credential_it_says_what_both_say() {
         &json!({"exp": START + 60, "use": "read", "sub": "x"}),
     );
     warm(&proxy, "/read", &token);
-    let request = get(
-        "/both",
-        &[
-            ("authorization", &format!("Bearer {token}")),
-            ("apikey", "the key"),
-        ],
-    );
-    for _ in 0..2 {
+    let both = [
+        ("the key", "acme"),
+        ("the other key", "globex"),
+        ("the key", "acme"),
+    ];
+    for (key, tenant) in both {
+        let bearer = format!("Bearer {token}");
+        let request = get("/both", &[("authorization", &bearer), ("apikey", key)]);
         let head = upstream(&request, &proxy.decide(request.clone()));
-        assert_eq!(values(&head, "x-auth-tenant"), ["acme"]);
+        assert_eq!(values(&head, "x-auth-tenant"), [tenant]);
         assert_eq!(values(&head, "x-sub"), ["x"]);
     }
     assert_eq!(

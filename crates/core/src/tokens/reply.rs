@@ -215,6 +215,20 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_taken_up_to_its_bound() {
+        for (length, taken) in [
+            (0, false),
+            (1, true),
+            (16 * 1024, true),
+            (16 * 1024 + 1, false),
+        ] {
+            let body = format!("{{\"access_token\":\"{}\"}}", "t".repeat(length));
+            let read = read_body(Pointers::default(), &body);
+            assert_eq!(read.is_ok(), taken, "{length}");
+        }
+    }
+
+    #[test]
     fn a_life_is_a_positive_number_or_text() {
         for (value, expected) in [
             ("60", Some(60.0)),

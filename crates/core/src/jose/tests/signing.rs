@@ -338,6 +338,33 @@ fn algorithms_that_are_only_verified_are_told_of() {
 }
 
 #[test]
+fn the_verifying_half_ends_a_grace_after_the_signing_one_and_is_bound_like_it() {
+    let at = Duration::from_secs;
+    let mut jwk = rsa_jwk();
+    jwk["alg"] = json!("RS384");
+    let keys = [
+        PrivateKey::from_jwk(&jwk).unwrap(),
+        private(Algorithm::Es256),
+        PrivateKey::from_secret(SECRET).unwrap(),
+    ];
+    for key in keys {
+        let key = key.with_kid("k").with_validity(Some(at(50)), Some(at(100)));
+        let half = key.verifying(at(10)).unwrap();
+        assert_eq!(half.kid(), Some("k"));
+        for (now, live) in [(0, true), (109, true), (110, false)] {
+            assert_eq!(half.is_live(at(now)), live, "{now}");
+        }
+        for algorithm in Algorithm::ALL {
+            assert_eq!(
+                half.fits(algorithm),
+                key.key().fits(algorithm),
+                "{algorithm}"
+            );
+        }
+    }
+}
+
+#[test]
 fn names_differ_by_key_and_by_every_part() {
     let key = private(Algorithm::Es256);
     let base = key.name_of(&[b"a", b"b"]);

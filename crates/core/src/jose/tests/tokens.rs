@@ -160,7 +160,9 @@ fn lengths_are_bounded() {
     let token = sign_text(Algorithm::Hs256, TOKEN_PARTS[0], TOKEN_PARTS[1]);
     assert!(Compact::parse(token.as_bytes(), token.len()).is_ok());
     let too_long = Compact::parse(token.as_bytes(), token.len() - 1);
-    assert_eq!(too_long.err(), Some(TokenError::TooLong));
+    let error = too_long.err().unwrap();
+    assert_eq!(error, TokenError::TooLong);
+    assert_eq!(error.to_string(), "the token is too long");
     let signed = |bytes: usize| {
         format!(
             "{}.e30.{}",
@@ -169,6 +171,8 @@ fn lengths_are_bounded() {
         )
     };
     assert!(parse(&signed(MAX_SIGNATURE_LEN)).is_ok());
+    // Told in characters: these two bytes more need none.
+    assert!(parse(&signed(MAX_SIGNATURE_LEN + 2)).is_ok());
     assert_eq!(
         parse(&signed(MAX_SIGNATURE_LEN + 3)).err(),
         Some(TokenError::Malformed)

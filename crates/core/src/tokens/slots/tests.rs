@@ -229,8 +229,8 @@ fn a_sealed_token_is_as_long_as_it_may_be_and_no_longer() {
         other => other,
     };
     for (length, read) in [
-        (MAX_SEALED, true),
-        (MAX_SEALED + 1, false),
+        (16 * 1024 + 64, true),
+        (16 * 1024 + 65, false),
         (1 << 20, false),
     ] {
         let bytes = encode(&key(1, 1), &sealed(length));
@@ -245,6 +245,28 @@ fn a_word_that_is_over_says_nothing() {
     slots.put(&key(1, 1), &token("t", 60), NOW);
     assert!(slots.get(&key(1, 1), after(59)).is_some());
     assert_eq!(slots.get(&key(1, 1), after(60)), None);
+}
+
+#[test]
+fn an_end_that_nobody_here_would_write_says_nothing() {
+    const DAY: u64 = 24 * 3600;
+    let failed = |seconds| Slot::Failed {
+        failure: Failure::Refused,
+        end: after(seconds),
+    };
+    for (slot, counts) in [
+        (token("t", 31 * DAY), true),
+        (token("t", 31 * DAY + 1), false),
+        (failed(2 * 3600), true),
+        (failed(2 * 3600 + 1), false),
+        (leased(2 * 3600), true),
+        (leased(2 * 3600 + 1), false),
+    ] {
+        let board = board();
+        let slots = Slots(&board);
+        assert!(slots.put(&key(1, 1), &slot, NOW));
+        assert_eq!(slots.get(&key(1, 1), NOW).is_some(), counts, "{slot:?}");
+    }
 }
 
 #[test]
