@@ -198,3 +198,17 @@ fn a_pause_holds_refreshes_back_too() {
     assert_eq!(proxy.said(proxy.ask(0, by("a"))), "ok");
     assert_eq!(proxy.made(), 3);
 }
+
+#[test]
+fn a_refusal_after_a_tokens_end_is_remembered_no_longer_than_any_other() {
+    let short = "retry: {attempts: 1}\n      cache_failures: 1s";
+    let proxy = holding(1, &POLICY.replace("retry: {attempts: 1}", short), 60);
+    proxy.jump(seconds(60));
+    let ticket = proxy.ask(0, by("a"));
+    proxy.reply(401, "");
+    assert_eq!(proxy.said(ticket), "401 exchange_refused");
+    proxy.jump(seconds(1));
+    let ticket = proxy.ask(0, by("a"));
+    proxy.reply(200, &token("two", 60));
+    assert_eq!(proxy.said(ticket), "ok");
+}

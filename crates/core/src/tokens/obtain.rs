@@ -331,6 +331,7 @@ impl<H: Host + 'static> Gateway<H> {
                 // have ended.
                 let now = self.host.now();
                 let lost = self.tokens.held.borrow_mut().remove(key);
+                let lost = lost.filter(|held| held.times.end > now);
                 let looked = lost.map(|held| held.times.refresh_at.saturating_sub(now));
                 let looked = looked.map(|wait| wait.saturating_add(LOOK));
                 let pause = settings.cache_failures.max(looked.unwrap_or_default());

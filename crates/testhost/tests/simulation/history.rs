@@ -166,6 +166,24 @@ impl History<'_> {
         bad || self.disturbed()
     }
 
+    /// How long it is remembered that a pair was refused. Where a token of it is held, it lasts
+    /// until every worker has looked for another one, and let this one go.
+    pub fn refusal_holds(&self, call: &Call) -> Duration {
+        let plan = self.plan;
+        let before = self.given(call.server, &call.pair);
+        let before = before.filter(|(given, _)| given.ends <= call.at);
+        let end = before.map(|(given, token)| self.end(given, token)).max();
+        let left = end.map_or(Duration::ZERO, |end| {
+            end.saturating_sub(self.wall(call.ends))
+        });
+        if left.is_zero() {
+            return plan.cache_failures;
+        }
+        // They look when this exchange must have ended and 3 s more, or at the token's end.
+        let looked = left.min(plan.longest() + Duration::from_secs(3));
+        plan.cache_failures.max(looked + Duration::from_secs(2))
+    }
+
     /// Whether this worker's breaker let another pair's exchange try the endpoint meanwhile, and
     /// nobody else: however long ago it was that it opened, since nobody asked in between.
     pub fn another_tries(&self, server: Server, pair: &(String, String)) -> bool {

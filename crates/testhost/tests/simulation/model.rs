@@ -139,7 +139,7 @@ fn exchange(server: Server, pair: &(String, String), history: &History) -> Allow
     for call in history.ended(server) {
         match &call.said {
             Said::Refused
-                if call.pair == *pair && history.recent(call.ends, history.plan.cache_failures) =>
+                if call.pair == *pair && history.recent(call.ends, history.refusal_holds(call)) =>
             {
                 allowed.refusals.push("exchange_refused");
             }

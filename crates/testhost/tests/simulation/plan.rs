@@ -74,6 +74,12 @@ impl Plan {
         }
     }
 
+    /// How long an exchange may take with all its tries and the waits between them.
+    pub fn longest(&self) -> Duration {
+        let tries = u32::try_from(self.attempts).unwrap();
+        self.timeout * tries + Duration::from_millis(self.max) * (tries - 1)
+    }
+
     /// The policy's text.
     pub fn yaml(&self) -> String {
         let Plan {
