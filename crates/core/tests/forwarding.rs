@@ -46,6 +46,8 @@ rules:
   - {{match: {{path: /token-removed}}, authenticate: token, upstream: {{authorization: remove}}}}
   - {{match: {{path: /either}}, authenticate: {{any: [token, key]}}}}
   - {{match: {{path: /both}}, authenticate: {{all: [token, key]}}}}
+  - {{match: {{path: /second}}, authenticate: second}}
+  - {{match: {{path: /other}}, authenticate: other}}
   - {{match: {{path: /two-tokens}}, authenticate: {{all: [token, second]}}}}
   - {{match: {{path: "/files/{{name}}"}}, authenticate: key, authorize: {{bind: {{name: "'a b'"}}}}}}
 cors: {{bypass_preflight: true}}
@@ -240,12 +242,31 @@ fn credentials_go_on_where_the_rule_keeps_them() {
 fn only_a_token_that_this_rule_verified_stays_in_authorization() {
     let token = hs256(SECRET, &json!({"exp": START + 60}));
     let bearer = format!("Bearer {token}");
+    let other = hs256(
+        "another-secret-of-thirty-two-byte",
+        &json!({"exp": START + 60}),
+    );
+    let other = format!("Bearer {other}");
     let kept = Some(bearer.as_str());
     let auth = ("authorization", bearer.as_str());
     for (target, headers, expected) in [
         ("/token", vec![auth], kept),
         ("/either", vec![auth], kept),
         ("/both", vec![auth, GOOD], kept),
+        // Where a policy names one place, that is where the token stood.
+        (
+            "/second",
+            vec![
+                ("x-second", token.as_str()),
+                ("authorization", "Basic eDp5"),
+            ],
+            None,
+        ),
+        (
+            "/other",
+            vec![("authorization", other.as_str())],
+            Some(other.as_str()),
+        ),
         // The last token speaks, but the first one was verified as well.
         (
             "/two-tokens",
