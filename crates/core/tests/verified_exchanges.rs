@@ -25,13 +25,15 @@ fn policy() -> String {
         "version": 1,
         "clients": [
             {"id": "id", "tenant": "acme", "metadata": {"plan": "gold"}},
-            {"id": "other", "metadata": {"plan": "lead"}},
+            {"id": "other", "tenant": "globex", "metadata": {"plan": "lead"}},
             {"id": "shop", "tenant": "acme", "api_keys": [{"sha256": digest("key")}]},
         ],
         "authenticators": {
             "for-a": {"jwt": {"algorithms": "ES256", "audience": "a", "keys": [{"jwk": jwk(None)}]}},
             "for-b": {"jwt": {"algorithms": "ES256", "audience": "b", "keys": [{"jwk": jwk(None)}]}},
             "naming": {"jwt": {"algorithms": "ES256", "keys": [{"jwk": jwk(None)}], "client": "claims.client"}},
+            "telling": {"jwt": {"algorithms": "ES256", "keys": [{"jwk": jwk(None)}], "client": "claims.client", "tenant": "'initech'"}},
+            "pair-told": {"client_credentials": {"from": {"basic": true}, "exchange": "idp", "verify": "telling"}},
             "pair-a": {"client_credentials": {"from": {"basic": true}, "exchange": "idp", "verify": "for-a"}},
             "pair-b": {"client_credentials": {"from": {"basic": true}, "exchange": "idp", "verify": "for-b"}},
             "pair-named": {"client_credentials": {"from": {"basic": true}, "exchange": "idp", "verify": "naming"}},
@@ -43,6 +45,7 @@ fn policy() -> String {
             {"match": {"path": "/a"}, "authenticate": "pair-a"},
             {"match": {"path": "/b"}, "authenticate": "pair-b"},
             {"match": {"path": "/named"}, "authenticate": "pair-named", "upstream": {"headers": {"x-plan": "client.metadata.plan"}}},
+            {"match": {"path": "/told"}, "authenticate": "pair-told"},
             {"match": {"path": "/pair-and-key"}, "authenticate": {"all": ["pair", "key"]}},
             {"match": {"path": "/key-and-pair"}, "authenticate": {"all": ["key", "pair"]}},
         ],
@@ -118,14 +121,20 @@ fn a_token_whose_replacing_another_worker_begins_is_not_verified_anew() {
 
 #[test]
 fn it_is_the_pair_that_says_who_calls() {
-    for (named, plan) in [("id", vec!["gold"]), ("other", vec![])] {
+    for (path, named, tenant, plan) in [
+        ("/named", "id", vec!["acme"], vec!["gold"]),
+        ("/named", "other", vec![], vec![]),
+        ("/told", "id", vec!["initech"], vec![]),
+        ("/told", "other", vec!["initech"], vec![]),
+    ] {
         let proxy = Proxy::new(1, &policy());
         let token = token(&json!({"client": named}), HOUR);
-        assert_eq!(said(&proxy, "/named", &token), "ok");
-        let request = pair("/named");
+        assert_eq!(said(&proxy, path, &token), "ok");
+        let request = pair(path);
         let head = upstream(&request, &proxy.decide(request.clone()));
-        assert_eq!(values(&head, "x-auth-client"), ["id"], "{named}");
-        assert_eq!(values(&head, "x-plan"), plan, "{named}");
+        assert_eq!(values(&head, "x-auth-client"), ["id"], "{path} {named}");
+        assert_eq!(values(&head, "x-auth-tenant"), tenant, "{path} {named}");
+        assert_eq!(values(&head, "x-plan"), plan, "{path} {named}");
     }
 }
 

@@ -245,6 +245,7 @@ fn identified<H: Host + 'static>(
                 is_token: true,
                 ..Identity::default()
             },
+            false,
         )
         .ok_or_else(|| {
             let refusal = authenticator.refuse(Reason::TokenClaims);
@@ -286,7 +287,7 @@ fn identified<H: Host + 'static>(
     let identity = jwt
         .identify(context, claims.clone())
         .map_err(|reason| authenticator.refuse(reason))?;
-    let Some(mut identity) = named(own, pair, identity) else {
+    let Some(mut identity) = named(own, pair, identity, jwt.tenant.is_some()) else {
         let refusal = authenticator.refuse(Reason::TokenClaims);
         return Err(another_token(context, index, own, pair, held, refusal));
     };
@@ -309,8 +310,13 @@ fn identified<H: Host + 'static>(
 }
 
 /// The bearer of a token that was obtained with a pair; `None` where the token is somebody
-/// else's.
-fn named(own: &ClientCredentials, pair: &Pair, mut identity: Identity) -> Option<Identity> {
+/// else's. The tenant may be the token's own word, or that of the client that it names.
+fn named(
+    own: &ClientCredentials,
+    pair: &Pair,
+    mut identity: Identity,
+    token_tells_tenant: bool,
+) -> Option<Identity> {
     if let Some(claim) = &own.client_claim {
         let claims = identity.claims.as_deref();
         let named = claims.and_then(|claims| claims.get(claim));
@@ -319,9 +325,12 @@ fn named(own: &ClientCredentials, pair: &Pair, mut identity: Identity) -> Option
         }
     }
     // `verify` may name a client of the store, but it is the pair that says who calls.
-    identity.client = match identity.client {
-        Some(client) if *client.id == *pair.id => Some(client),
-        _ => Some(ClientFacts::of_id(&pair.id)),
-    };
+    let is_pairs = |client: &ClientFacts| *client.id == *pair.id;
+    if !identity.client.as_ref().is_some_and(is_pairs) {
+        identity.client = Some(ClientFacts::of_id(&pair.id));
+        if !token_tells_tenant {
+            identity.tenant = None;
+        }
+    }
     Some(identity)
 }
