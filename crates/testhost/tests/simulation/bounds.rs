@@ -166,6 +166,12 @@ impl Calls<'_> {
         if next.at < last.ends || self.jumped(lately, next.at) || !exact || !alone {
             return Ok(());
         }
+        // Tries to replace a token go on when it ends meanwhile, whatever others hear who then ask.
+        let first = self.first_try(next, before);
+        let replaced = self.replaces(first, before);
+        if first.at < last.at && replaced.is_some_and(|end| end <= self.wall(next.at)) {
+            return Ok(());
+        }
         let mut rest = self.rest(last, run);
         // Another worker can't go on with the tries of this one.
         let other = (last.place, last.life) != (next.place, next.life);
