@@ -11,5 +11,6 @@ mod support;
 
 mod bodies;
 mod callouts;
+mod counters;
 mod kong;
 mod lives;
