@@ -182,7 +182,11 @@ impl Calls<'_> {
         let refused = last.said == Said::Refused;
         if let Some(end) = self.replaces(last, before).filter(|_| !refused) {
             let left = end.saturating_sub(self.wall(last.ends));
-            let given = matches!(last.said, Said::Token(_));
+            // A token that is over when it comes is no token.
+            let given = match &last.said {
+                Said::Token(token) => self.times(last, token).1 > self.wall(last.ends),
+                _ => false,
+            };
             if self.fickle(last) && !given {
                 return Ok(());
             }
