@@ -70,8 +70,7 @@ impl Calls<'_> {
     /// When a token should be asked for anew, and when it ends.
     fn times(&self, call: &Call, token: &Token) -> (Duration, Duration) {
         let arrived = self.wall(call.ends);
-        let told = arrived + token.told;
-        let end = token.exp.map_or(told, |exp| told.min(exp));
+        let end = token.end(arrived);
         let life = end.saturating_sub(arrived);
         let before = self.plan(call).refresh_before.min(life / 2);
         (end.saturating_sub(before), end)

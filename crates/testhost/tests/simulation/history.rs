@@ -108,8 +108,7 @@ impl History<'_> {
 
     /// When a token is worth nothing any more, by the wall clock.
     pub fn end(&self, call: &Call, token: &Token) -> Duration {
-        let told = self.wall(call.ends) + token.told;
-        token.exp.map_or(told, |exp| told.min(exp))
+        token.end(self.wall(call.ends))
     }
 
     /// The tokens that were given for a pair, worth anything when they came.

@@ -46,6 +46,20 @@ pub enum Said {
     Lost,
 }
 
+/// The life that a reply doesn't tell, since it is the policy's default.
+const UNSAID: Duration = Duration::from_secs(300);
+
+impl Token {
+    /// When a token ends that came then: where its life isn't told, `exp` alone says it.
+    pub fn end(&self, arrived: Duration) -> Duration {
+        let told = arrived + self.told;
+        match self.exp {
+            Some(exp) if self.told == UNSAID => exp,
+            exp => exp.map_or(told, |exp| told.min(exp)),
+        }
+    }
+}
+
 /// A token that was given.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Token {
@@ -326,7 +340,7 @@ impl Servers {
                 let token = self.token(&pair.0, jwt, self.wall(at));
                 let mut body = json!({"access_token": token.text, "token_type": "Bearer"});
                 // Left out, it is the policy's default of five minutes, or the token's own end.
-                if token.told != Duration::from_secs(300) {
+                if token.told != UNSAID {
                     body["expires_in"] = token.told.as_secs().into();
                 }
                 (Reply::new(200).body(body.to_string()), Said::Token(token))
