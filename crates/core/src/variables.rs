@@ -8,22 +8,27 @@ use percent_encoding::percent_decode;
 
 /// `request`: method, host, path, query and headers. Headers that stand more than once are
 /// joined with commas (RFC 9110 §5.3); of a repeated query parameter the first counts.
-/// Of query and headers only what `uses` says is read.
+/// Only what `uses` says is made.
 pub fn request(request: &Request, uses: VariableSet) -> Value {
-    let target = request.target().ok();
-    let path = target.as_ref().map_or("", |target| target.path.as_str());
-    let query = target.as_ref().and_then(|target| target.query.as_deref());
-    let mut members = Vec::with_capacity(5);
-    members.push(("method", Value::from(request.method())));
-    members.push(("host", request.host().unwrap_or_default().into()));
-    members.push(("path", path.into()));
-    if uses.reads(RequestPart::Query) {
-        members.push(("query", parameters(query.unwrap_or_default())));
-    }
-    if uses.reads(RequestPart::Headers) {
-        members.push(("headers", headers(request)));
-    }
-    Value::map(members)
+    let target = || request.target().ok();
+    let parts = RequestPart::ALL
+        .into_iter()
+        .filter(|part| uses.reads(*part));
+    Value::map(parts.map(|part| {
+        let value = match part {
+            RequestPart::Method => request.method().into(),
+            RequestPart::Host => request.host().unwrap_or_default().into(),
+            RequestPart::Path => target()
+                .map_or_else(String::new, |target| target.path)
+                .into(),
+            RequestPart::Query => {
+                let query = target().and_then(|target| target.query);
+                parameters(query.as_deref().unwrap_or_default())
+            }
+            RequestPart::Headers => headers(request),
+        };
+        (part.name(), value)
+    }))
 }
 
 fn parameters(query: &[u8]) -> Value {

@@ -112,23 +112,39 @@ impl Variable {
     }
 }
 
-/// A member of `request` that is made only where an expression may read it: most don't, and it
-/// costs more than all the rest.
+/// A member of `request`, which is made only where an expression may read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestPart {
-    /// `request.headers`.
-    Headers,
+    /// `request.method`.
+    Method,
+    /// `request.host`.
+    Host,
+    /// `request.path`.
+    Path,
     /// `request.query`.
     Query,
+    /// `request.headers`.
+    Headers,
 }
 
 impl RequestPart {
-    const ALL: [RequestPart; 2] = [RequestPart::Headers, RequestPart::Query];
+    /// Every member.
+    pub const ALL: [RequestPart; 5] = [
+        RequestPart::Method,
+        RequestPart::Host,
+        RequestPart::Path,
+        RequestPart::Query,
+        RequestPart::Headers,
+    ];
 
-    const fn name(self) -> &'static str {
+    /// The name as expressions write it.
+    pub const fn name(self) -> &'static str {
         match self {
-            RequestPart::Headers => "headers",
+            RequestPart::Method => "method",
+            RequestPart::Host => "host",
+            RequestPart::Path => "path",
             RequestPart::Query => "query",
+            RequestPart::Headers => "headers",
         }
     }
 
