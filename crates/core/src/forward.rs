@@ -157,18 +157,25 @@ fn headers_of<'r>(
         let Some(text) = text.filter(|text| !text.is_empty()) else {
             continue;
         };
-        let control = |letter: char| letter.is_control() && letter != '\t';
-        if text.chars().any(control) {
-            return Err(Refusal::of(Reason::HeaderValue));
-        }
-        // Spaces around a value are dropped on the way: it would arrive as another's.
-        if text.trim() != text {
-            continue;
+        if !is_plain(&text) {
+            let control = |letter: char| letter.is_control() && letter != '\t';
+            if text.chars().any(control) {
+                return Err(Refusal::of(Reason::HeaderValue));
+            }
+            // Spaces around a value are dropped on the way: it would arrive as another's.
+            if text.trim() != text {
+                continue;
+            }
         }
         made.retain(|(other, _)| other != name);
         made.push((name.clone(), text.into_bytes()));
     }
     Ok(made)
+}
+
+/// Whether a text is visible ASCII, as nearly all are: nothing of it can be lost on the way.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// The gateway's own token for the upstream. That there is none is no fault of the caller's.
