@@ -1,11 +1,12 @@
 //! A caller's id and secret, exchanged for a token.
 
-use super::{Authenticator, ClientFacts, Identity, Need, Stop, TokenClaims};
+use super::{Authenticator, ClientFacts, Identity, Need, Stop};
 use crate::credentials::{ExtractError, Source, extract, read_basic};
 use crate::decide::Context;
-use crate::expression::{Scope, Variable};
+use crate::expression::{self, Scope, Variable};
 use crate::host::Host;
 use crate::http::Refusal;
+use crate::jose::Claims;
 use crate::lookup::{self, Outcome};
 use crate::observe::{Demand, Step};
 use crate::policy::document::Secret;
@@ -123,10 +124,7 @@ fn looked_up<H: Host + 'static>(
         None => return Err(Stop::Need(Need::Lookup(index, url.to_string()))),
     };
     if let Some(condition) = &lookup.allow_if {
-        scope.set(
-            Variable::Metadata,
-            crate::expression::Value::from_json(&metadata),
-        );
+        scope.set(Variable::Metadata, expression::Value::from_json(&metadata));
         let holds = condition.evaluate_condition(&scope).unwrap_or(false);
         let host = &context.gateway.host;
         host.trace(Step::Judged(Demand::LookupCondition, holds));
@@ -273,7 +271,7 @@ fn identified<H: Host + 'static>(
             Err(stop) => return Err(stop),
         },
     };
-    let remember = |claims: &Rc<TokenClaims>, identity| {
+    let remember = |claims: &Rc<Claims>, identity| {
         if jwt.chooses_keys_by_claims_alone() {
             held.remember(Verified {
                 authenticator: index,
@@ -301,7 +299,7 @@ fn identified<H: Host + 'static>(
                     claims: None,
                     ..identity.clone()
                 };
-                (Rc::new(TokenClaims::new(claims.times_alone())), kept)
+                (Rc::new(claims.times_alone()), kept)
             }
         };
         remember(&claims, Some(kept));
@@ -320,7 +318,7 @@ fn named(
     if let Some(claim) = &own.client_claim {
         let claims = identity.claims.as_deref();
         let named = claims.and_then(|claims| claims.get(claim));
-        if named.and_then(Value::as_str) != Some(&pair.id) {
+        if named.and_then(expression::Value::as_text) != Some(&pair.id) {
             return None;
         }
     }

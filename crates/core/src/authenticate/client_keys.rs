@@ -1,11 +1,11 @@
 //! Keys of the clients' own: a token is proven by the keys of the client that it names.
 
-use super::{Identity, Proof, TokenClaims, jwt};
+use super::{Identity, Proof, jwt};
 use crate::credentials::{Client, ClientIndex, Clients, proving_key};
 use crate::decide::Context;
 use crate::expression::{Expression, Scope, Variable};
 use crate::host::Host;
-use crate::jose::{Algorithm, Compact, Family, Key, KeyError, TokenError, verify};
+use crate::jose::{Algorithm, Claims, Compact, Family, Key, KeyError, TokenError, verify};
 use crate::variables;
 use std::rc::Rc;
 
@@ -61,7 +61,7 @@ impl ClientKeys {
             Err(_) => None,
         };
         let client = claims.and_then(|claims| {
-            let id = self.named(context, TokenClaims::new(claims))?;
+            let id = self.named(context, claims)?;
             let (_, client) = clients.find(&id)?;
             client.enabled.then_some(client)
         });
@@ -100,7 +100,7 @@ impl ClientKeys {
     fn named<H: Host + 'static>(
         &self,
         context: &Context<'_, H>,
-        claims: TokenClaims,
+        claims: Claims,
     ) -> Option<std::sync::Arc<str>> {
         let uses = self.client.variables();
         let mut scope = Scope::new();

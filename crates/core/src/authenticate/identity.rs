@@ -1,9 +1,9 @@
 //! What authentication found out.
 
-use super::TokenClaims;
 use crate::credentials::Client;
 use crate::expression::{Scope, Value, Variable, VariableSet};
 use crate::http::ReadyHeaders;
+use crate::jose::Claims;
 use crate::tokens::Held;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -18,7 +18,7 @@ pub struct Identity {
     /// What the credential allows.
     pub scopes: Rc<[String]>,
     /// The token's claims.
-    pub claims: Option<Rc<TokenClaims>>,
+    pub claims: Option<Rc<Claims>>,
     /// What a look-up told: a JSON object.
     pub metadata: Option<Rc<serde_json::Value>>,
     /// Whether a token (jwt, client_credentials) told it.
@@ -152,7 +152,7 @@ impl Identity {
         if uses.contains(Variable::Claims)
             && let Some(claims) = &self.claims
         {
-            scope.set(Variable::Claims, claims.value().clone());
+            scope.set(Variable::Claims, Value::Map(claims.as_map().clone()));
         }
         if uses.contains(Variable::Metadata)
             && let Some(metadata) = &self.metadata

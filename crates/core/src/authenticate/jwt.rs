@@ -1,19 +1,16 @@
 //! JSON Web Tokens: which keys may prove one, and what it says about its bearer.
 
-use super::{
-    Authenticator, ClientFacts, ClientKeys, Identity, Need, Proof, Stop, TokenClaims, VerifiedToken,
-};
+use super::{Authenticator, ClientFacts, ClientKeys, Identity, Need, Proof, Stop, VerifiedToken};
 use crate::authorize::is_scope_token;
 use crate::credentials::{ExtractError, Source, extract};
 use crate::decide::Context;
-use crate::expression::{EvaluationError, Expression, Scope, Variable, VariableSet};
+use crate::expression::{EvaluationError, Expression, Scope, Value, Variable, VariableSet};
 use crate::host::Host;
 use crate::http::Refusal;
 use crate::jose::{Algorithm, ClaimRules, Claims, Compact, KeySet, TokenError, verify};
 use crate::observe::Step;
 use crate::reply::Reason;
 use crate::variables;
-use serde_json::Value;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -94,7 +91,7 @@ impl JwtAuthenticator {
         context: &Context<'_, H>,
         authenticator: &Authenticator,
         token: &str,
-    ) -> Result<(Rc<TokenClaims>, Proof), Stop> {
+    ) -> Result<(Rc<Claims>, Proof), Stop> {
         let refuse = |error| Stop::from(authenticator.refuse(reason(error)));
         let compact = Compact::parse(token.as_bytes(), self.max_length).map_err(refuse)?;
         let host = &context.gateway.host;
@@ -111,7 +108,7 @@ impl JwtAuthenticator {
         self.rules
             .check(compact.typ(), &claims, context.now)
             .map_err(refuse)?;
-        Ok((Rc::new(TokenClaims::new(claims)), proof))
+        Ok((Rc::new(claims), proof))
     }
 
     /// Whether what was verified earlier would be verified now.
@@ -233,7 +230,7 @@ impl JwtAuthenticator {
     pub(super) fn identify<H: Host + 'static>(
         &self,
         context: &Context<'_, H>,
-        claims: Rc<TokenClaims>,
+        claims: Rc<Claims>,
     ) -> Result<Identity, Reason> {
         let mut identity = Identity {
             claims: Some(claims),
@@ -274,7 +271,7 @@ impl JwtAuthenticator {
             None => identity
                 .claims
                 .as_deref()
-                .map(|claims| scopes_of(claims))
+                .map(scopes_of)
                 .unwrap_or_default(),
         };
         // What a client says of itself under its own key gives it no more than it has.
@@ -313,7 +310,7 @@ fn depend_on_claims_alone<'e>(expressions: impl Iterator<Item = &'e Expression>)
 fn scopes_of(claims: &Claims) -> Rc<[String]> {
     match claims.get("scope").or_else(|| claims.get("scp")) {
         Some(Value::String(text)) => scope_tokens(text.split_ascii_whitespace()),
-        Some(Value::Array(items)) => scope_tokens(items.iter().filter_map(Value::as_str)),
+        Some(Value::List(items)) => scope_tokens(items.iter().filter_map(Value::as_text)),
         _ => Rc::new([]),
     }
 }

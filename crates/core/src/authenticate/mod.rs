@@ -6,7 +6,6 @@ mod client_keys;
 mod combine;
 mod identity;
 mod jwt;
-mod token_claims;
 mod verified;
 
 pub use api_key::ApiKeyAuthenticator;
@@ -15,7 +14,6 @@ pub use client_keys::ClientKeys;
 pub use combine::{authenticate, mismatch};
 pub use identity::{ClientFacts, Identity, MadeHeaders};
 pub use jwt::JwtAuthenticator;
-pub use token_claims::TokenClaims;
 pub(crate) use verified::MAX_BYTES as VERIFIED_BYTES;
 pub use verified::{Proof, VerifiedToken, VerifiedTokens};
 

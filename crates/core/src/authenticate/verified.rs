@@ -10,9 +10,9 @@
 //! flood of tokens that are each used once flushes none that is used again and again, which
 //! is what S3-FIFO's small queue is for, at the price of one more verification.
 
-use super::{Identity, TokenClaims};
+use super::Identity;
 use crate::cache::{AsItIs, ByBytes, Weigh, mix};
-use crate::jose::Key;
+use crate::jose::{Claims, Key};
 use schnellru::LruMap;
 use std::cell::RefCell;
 use std::hash::BuildHasherDefault;
@@ -64,7 +64,7 @@ pub struct VerifiedToken {
     /// What proved it.
     pub proof: Proof,
     /// Its claims.
-    pub claims: Rc<TokenClaims>,
+    pub claims: Rc<Claims>,
     /// What they say about its bearer; `None` where that depends on the request, too.
     pub identity: Option<Identity>,
     token: Box<[u8]>,
@@ -105,7 +105,7 @@ impl VerifiedTokens {
         authenticator: usize,
         token: &[u8],
         proof: Proof,
-        claims: &Rc<TokenClaims>,
+        claims: &Rc<Claims>,
         identity: Option<&Identity>,
     ) {
         let hash = hash(authenticator, token);
@@ -173,7 +173,6 @@ impl Weigh for Rc<VerifiedToken> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jose::Claims;
 
     const POLICY_KEY: Proof = Proof {
         remote: None,
@@ -183,7 +182,7 @@ mod tests {
 
     fn put(cache: &VerifiedTokens, authenticator: usize, token: &str) {
         let claims = Claims::parse(br#"{"sub":"a"}"#).unwrap();
-        let claims = Rc::new(TokenClaims::new(claims));
+        let claims = Rc::new(claims);
         cache.put(authenticator, token.as_bytes(), POLICY_KEY, &claims, None);
     }
 

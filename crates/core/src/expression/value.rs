@@ -2,9 +2,10 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::error::EvaluationError;
+use crate::jose::json::Json;
 
 /// Most parts (members, items, leaves) that a value may have when it is turned into JSON. Values
 /// share their parts, so one of a few hundred bytes could otherwise unfold into gigabytes.
@@ -13,6 +14,12 @@ const MAX_JSON_PARTS: usize = 16 * 1024;
 /// Most bytes of text that a value may have when it is turned into JSON; shared text counts every
 /// time it appears. It is four times the longest string that an expression can build.
 const MAX_JSON_BYTES: usize = 256 * 1024;
+
+/// Up to how many members a map is gone through instead of halved.
+const SMALL: usize = 16;
+
+/// Room for how many members is made at once for an object that is read: most tokens have no more.
+const MEMBERS: usize = 12;
 
 /// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +135,10 @@ impl Key {
         }
     }
 
+    fn is_text(&self, text: &str) -> bool {
+        matches!(self, Self::String(own) if **own == *text)
+    }
+
     fn compare_text(&self, text: &str) -> Ordering {
         match self {
             Self::String(own) => own.as_ref().cmp(text),
@@ -136,9 +147,23 @@ impl Key {
     }
 }
 
-/// A map, as a sorted slice: small, found by halving, and without a hasher's random seed.
+/// A map, as a sorted slice: small, and without a hasher's random seed.
 #[derive(Clone, PartialEq)]
 pub struct Map(Arc<[(Key, Value)]>);
+
+/// The map with nothing in it.
+impl Default for Map {
+    fn default() -> Self {
+        Self(Arc::from([]))
+    }
+}
+
+/// Only its size is shown, see [`Value`].
+impl fmt::Debug for Map {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Map({})", self.len())
+    }
+}
 
 impl Map {
     /// Sorts the entries; none if a key is there twice.
@@ -152,9 +177,15 @@ impl Map {
 
     /// The member of that name.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        let found = self.0.binary_search_by(|(key, _)| key.compare_text(name));
+        let found = match self.0.len() {
+            // Names that differ mostly do so in their length, which is told sooner than an order.
+            0..=SMALL => self.0.iter().position(|(key, _)| key.is_text(name)),
+            _ => {
+                let found = self.0.binary_search_by(|(key, _)| key.compare_text(name));
+                found.ok()
+            }
+        };
         found
-            .ok()
             .and_then(|index| self.0.get(index))
             .map(|(_, value)| value)
     }
@@ -195,7 +226,7 @@ impl Value {
             ValueType::String => Self::String(Arc::from("")),
             ValueType::Bytes => Self::Bytes(Arc::from([])),
             ValueType::List => Self::List(Arc::from([])),
-            ValueType::Map => Self::Map(Map(Arc::from([]))),
+            ValueType::Map => Self::Map(Map::default()),
         }
     }
 
@@ -211,6 +242,14 @@ impl Value {
             Self::Bytes(_) => ValueType::Bytes,
             Self::List(_) => ValueType::List,
             Self::Map(_) => ValueType::Map,
+        }
+    }
+
+    /// The text, where it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
         }
     }
 
@@ -299,6 +338,82 @@ impl Value {
                 members.into()
             }
         })
+    }
+}
+
+/// The names that stand in most tokens (RFC 7519 §4.1, RFC 9068 §2.2, OpenID Connect Core §2):
+/// shared, so that reading one costs no allocation.
+static COMMON_NAMES: LazyLock<[Arc<str>; 16]> = LazyLock::new(|| {
+    [
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "nbf",
+        "iat",
+        "jti",
+        "scope",
+        "scp",
+        "client_id",
+        "azp",
+        "sid",
+        "roles",
+        "groups",
+        "email",
+        "tenant",
+    ]
+    .map(Arc::from)
+});
+
+impl Json for Value {
+    type Members = Vec<(Key, Self)>;
+    type Object = Map;
+
+    fn null() -> Self {
+        Self::Null
+    }
+
+    fn boolean(value: bool) -> Self {
+        Self::Bool(value)
+    }
+
+    fn signed(value: i64) -> Self {
+        Self::Int(value)
+    }
+
+    fn unsigned(value: u64) -> Self {
+        i64::try_from(value).map_or(Self::Uint(value), Self::Int)
+    }
+
+    fn double(value: f64) -> Self {
+        Self::Double(value)
+    }
+
+    fn text(value: &str) -> Self {
+        value.into()
+    }
+
+    fn list(items: Vec<Self>) -> Self {
+        items.into()
+    }
+
+    fn add(members: &mut Self::Members, name: &str, value: Self) {
+        if members.is_empty() {
+            members.reserve(MEMBERS);
+        }
+        let common = COMMON_NAMES.iter().find(|common| &***common == name);
+        let name = common.map_or_else(|| name.into(), Arc::clone);
+        members.push((Key::String(name), value));
+    }
+
+    fn object(members: Self::Members) -> Option<Map> {
+        Map::from_entries(members)
+    }
+}
+
+impl From<Map> for Value {
+    fn from(map: Map) -> Self {
+        Self::Map(map)
     }
 }
 

@@ -4,11 +4,11 @@ use super::Proven;
 use super::replay::Use;
 use crate::credentials::{Client, ClientIndex, proving_key};
 use crate::decide::Context;
+use crate::expression::Value;
 use crate::host::Host;
 use crate::jose::{Algorithm, ClaimRules, Claims, Compact, DEFAULT_MAX_TOKEN_LEN, Key, TokenError};
 use crate::observe::Step;
 use crate::reply::Reason;
-use serde_json::Value;
 
 /// What must hold of an assertion.
 #[derive(Debug)]

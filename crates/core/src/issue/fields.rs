@@ -149,7 +149,8 @@ fn is_of_type(request: &Request, media_type: &str) -> bool {
 }
 
 fn object(body: &[u8]) -> Result<Map<String, Value>, &'static str> {
-    json::object(body).map_err(|_| "the body must be one JSON object, without duplicate members")
+    json::object::<Value>(body)
+        .map_err(|_| "the body must be one JSON object, without duplicate members")
 }
 
 /// Reads a form, whose names must be unique (RFC 6749 §3.2).

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-
 use super::{TokenError, json};
+use crate::expression::{Map, Value};
 
 /// The latest time that a claim may name, in seconds since 1970: the end of the year 9999. A later
 /// one is no time but a mistake, most often milliseconds taken for seconds.
@@ -13,10 +12,11 @@ pub const MAX_NUMERIC_DATE: u64 = 253_402_300_799;
 /// The claims set of a token.
 ///
 /// Registered claims have the types of RFC 7519 or the token is refused; all others are as they
-/// came. A claim that is `null` stands there, with a wrong type.
+/// came. A claim that is `null` stands there, with a wrong type. They are read at once into what
+/// expressions see, so that nothing has to be made of them later.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claims {
-    map: Map<String, Value>,
+    map: Map,
     exp: Option<Duration>,
     nbf: Option<Duration>,
     iat: Option<Duration>,
@@ -29,15 +29,15 @@ impl Claims {
     /// [`TokenError::Malformed`] where it is no strict JSON object (duplicate members and deep
     /// nesting included); [`TokenError::Claims`] where a registered claim has a wrong type.
     pub fn parse(payload: &[u8]) -> Result<Self, TokenError> {
-        let map = json::object(payload).map_err(|_| TokenError::Malformed)?;
+        let map = json::object::<Value>(payload).map_err(|_| TokenError::Malformed)?;
         for name in ["iss", "sub"] {
-            if map.get(name).is_some_and(|value| !value.is_string()) {
+            if map.get(name).is_some_and(|value| value.as_text().is_none()) {
                 return Err(TokenError::Claims);
             }
         }
         match map.get("aud") {
             None | Some(Value::String(_)) => {}
-            Some(Value::Array(list)) if list.iter().all(Value::is_string) => {}
+            Some(Value::List(list)) if list.iter().all(|item| item.as_text().is_some()) => {}
             Some(_) => return Err(TokenError::Claims),
         }
         let date = |name| map.get(name).map(numeric_date).transpose();
@@ -52,7 +52,7 @@ impl Claims {
     /// The same times, and no other claim.
     pub fn times_alone(&self) -> Self {
         Self {
-            map: Map::new(),
+            map: Map::default(),
             ..*self
         }
     }
@@ -63,28 +63,28 @@ impl Claims {
     }
 
     /// All claims, as expressions see them.
-    pub fn as_map(&self) -> &Map<String, Value> {
+    pub fn as_map(&self) -> &Map {
         &self.map
     }
 
     /// `iss`.
     pub fn issuer(&self) -> Option<&str> {
-        self.map.get("iss").and_then(Value::as_str)
+        self.map.get("iss").and_then(Value::as_text)
     }
 
     /// `sub`.
     pub fn subject(&self) -> Option<&str> {
-        self.map.get("sub").and_then(Value::as_str)
+        self.map.get("sub").and_then(Value::as_text)
     }
 
     /// `aud`: a single string counts as a list of one, an absent one as none.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
         let list = match self.map.get("aud") {
-            Some(Value::Array(list)) => list.as_slice(),
+            Some(Value::List(list)) => list,
             Some(single) => std::slice::from_ref(single),
             None => &[],
         };
-        list.iter().filter_map(Value::as_str)
+        list.iter().filter_map(Value::as_text)
     }
 
     /// `exp`, since 1970.
@@ -106,11 +106,9 @@ impl Claims {
 /// A NumericDate of RFC 7519 §2: seconds, with or without a fraction.
 fn numeric_date(value: &Value) -> Result<Duration, TokenError> {
     let date = match value {
-        Value::Number(number) => match (number.as_u64(), number.as_f64()) {
-            (Some(seconds), _) => Some(Duration::from_secs(seconds)),
-            (None, Some(seconds)) => Duration::try_from_secs_f64(seconds).ok(),
-            (None, None) => None,
-        },
+        Value::Int(seconds) => u64::try_from(*seconds).ok().map(Duration::from_secs),
+        Value::Double(seconds) => Duration::try_from_secs_f64(*seconds).ok(),
+        // Only what is far beyond the latest date is unsigned.
         _ => None,
     };
     date.filter(|date| date.as_secs() <= MAX_NUMERIC_DATE)
@@ -181,7 +179,8 @@ mod tests {
         assert_eq!(claims.issuer(), Some("i"));
         assert_eq!(claims.subject(), Some("s"));
         assert_eq!(claims.audience().collect::<Vec<_>>(), ["a", "b"]);
-        assert_eq!(claims.get("x").unwrap()["y"], 1);
+        let x = Value::from_json(&serde_json::json!({"y": 1}));
+        assert_eq!(claims.get("x"), Some(&x));
         assert_eq!(claims.as_map().len(), 4);
         let claims = Claims::parse(br#"{"aud":"a"}"#).unwrap();
         assert_eq!(claims.audience().collect::<Vec<_>>(), ["a"]);

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-use super::json::Strict;
+use super::json::{Strict, Text};
 use super::{Algorithm, Claims, TokenError};
 
 /// Length that a token may have where the policy says nothing: 8 KiB, in bytes.
@@ -155,10 +155,6 @@ struct RawHeader<'a> {
     typ: Option<Cow<'a, str>>,
 }
 
-/// A string that is borrowed where it holds no escapes.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
 impl<'de> Deserialize<'de> for RawHeader<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(HeaderVisitor)
@@ -186,7 +182,7 @@ impl<'de> Visitor<'de> for HeaderVisitor {
                 "kid" => kid = Some(members.next_value::<Text<'de>>()?.0),
                 "typ" => typ = Some(members.next_value::<Text<'de>>()?.0),
                 "crit" | "b64" => return Err(A::Error::custom("an extension not understood")),
-                _ => drop(members.next_value_seed(Strict::member())?),
+                _ => drop(members.next_value_seed(Strict::<serde_json::Value>::member())?),
             }
             seen.push(name);
         }

@@ -81,7 +81,7 @@ impl KeySet {
                 limits.max_bytes
             )));
         }
-        let document = json::object(document).map_err(|_| {
+        let document = json::object::<Value>(document).map_err(|_| {
             KeyError::new("the JWKS must be a JSON object without duplicate members")
         })?;
         let Some(Value::Array(entries)) = document.get("keys") else {

@@ -1,8 +1,9 @@
 //! The tokens that this worker used lately.
 
 use super::{Pair, SlotKey, Times};
-use crate::authenticate::{Identity, Proof, TokenClaims};
+use crate::authenticate::{Identity, Proof};
 use crate::cache::{AsItIs, ByBytes, ByPrefix, Weigh, mix};
+use crate::jose::Claims;
 use schnellru::{ByLength, LruMap};
 use std::cell::RefCell;
 use std::hash::BuildHasherDefault;
@@ -49,7 +50,7 @@ pub struct Verified {
     /// What proved the token.
     pub proof: Proof,
     /// Its claims; their times alone where nothing else is asked of them any more.
-    pub claims: Rc<TokenClaims>,
+    pub claims: Rc<Claims>,
     /// Who calls with it, without the token itself; `None` where that depends on the request,
     /// too, or isn't known yet.
     pub identity: Option<Identity>,

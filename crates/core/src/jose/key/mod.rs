@@ -196,7 +196,9 @@ impl Key {
             Material::Ec(key) => key.canonical_jwk(),
             Material::Ed(key) => key.canonical_jwk(),
         };
-        json::object(canonical.as_bytes()).ok().map(Value::Object)
+        json::object::<Value>(canonical.as_bytes())
+            .ok()
+            .map(Value::Object)
     }
 
     /// The key as SubjectPublicKeyInfo in DER (RFC 5280 §4.1). `None` for a shared secret.

@@ -6,7 +6,7 @@ use crate::authenticate::{
     ApiKeyAuthenticator, Authenticator, ClientCredentials, JwtAuthenticator, PairSource,
 };
 use crate::credentials::Source;
-use crate::expression::Place;
+use crate::expression::{Place, Value};
 use crate::jose::{Algorithm, ClaimRules, DEFAULT_MAX_TOKEN_LEN, Key, KeyError, KeySet, Limits};
 use crate::keys::RemoteKeys;
 use crate::lookup::Lookup;
@@ -131,7 +131,7 @@ impl Compiler<'_> {
                 claims: raw
                     .claims
                     .into_iter()
-                    .map(|(name, value)| (name, value.into_value()))
+                    .map(|(name, value)| (name, Value::from_json(&value.into_value())))
                     .collect(),
             },
             from,
