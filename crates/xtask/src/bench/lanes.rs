@@ -62,7 +62,8 @@ fn capabilities_without(module: &Path, withheld: &str) -> Result<Value> {
     Ok(json!({"allowed_capabilities": allowed}))
 }
 
-fn wasm(name: &str, vm: &str, module: &Path, configuration: &str) -> Result<Value> {
+/// A filter of this module.
+pub fn wasm(name: &str, vm: &str, module: &Path, configuration: &str) -> Result<Value> {
     let config = json!({
         "name": name,
         "root_id": name,

@@ -4,6 +4,7 @@
 //! hits all of them alike, so the ratios hold where absolute figures don't.
 
 mod bars;
+mod first_vm;
 mod inputs;
 mod lanes;
 mod load;
@@ -158,7 +159,7 @@ pub fn run(extent: Extent, only: &[String]) -> Result<()> {
     report::write(&measured, &alone, extent)
 }
 
-/// Prints what the module costs without any proxy.
+/// Prints what the module costs by itself.
 pub fn run_micro() -> Result<()> {
     print!("{}", report::module_alone(&module_alone::measure()?));
     Ok(())

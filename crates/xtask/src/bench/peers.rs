@@ -93,21 +93,30 @@ pub fn token_endpoint() -> Result<Scripted> {
 
 /// Starts the Envoy: one worker, a listener for each lane.
 pub fn envoy(lanes: &[Lane], idp: u16, authorizer: u16) -> Result<Envoy> {
-    let listeners: Vec<_> = lanes.iter().map(listener).collect();
-    let resources = json!({
-        "listeners": listeners,
-        "clusters": [cluster("idp", idp), cluster("authorizer", authorizer)],
-    });
+    let listeners: Vec<_> = lanes
+        .iter()
+        .map(|lane| listener(lane.name, &lane.filters))
+        .collect();
+    start(
+        &listeners,
+        &[cluster("idp", idp), cluster("authorizer", authorizer)],
+    )
+}
+
+/// Starts an Envoy with one worker.
+pub fn start(listeners: &[Value], clusters: &[Value]) -> Result<Envoy> {
+    let resources = json!({"listeners": listeners, "clusters": clusters});
     let options = Options::default().workers(1).timeout(PATIENCE);
     Envoy::start(&format!("static_resources: {resources}\n"), options)
 }
 
-fn listener(lane: &Lane) -> Value {
+/// A listener with these filters, which answers by itself.
+pub fn listener(name: &str, filters: &[Value]) -> Value {
     let router = json!({
         "name": "envoy.filters.http.router",
         "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
     });
-    let filters: Vec<_> = lane.filters.iter().cloned().chain([router]).collect();
+    let filters: Vec<_> = filters.iter().cloned().chain([router]).collect();
     // Answered by Envoy itself, so that no upstream's cost is in the figures.
     let route = json!({
         "match": {"prefix": "/"},
@@ -115,13 +124,13 @@ fn listener(lane: &Lane) -> Value {
     });
     let manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": lane.name,
+        "stat_prefix": name,
         "use_remote_address": true,
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
         "http_filters": filters,
     });
     json!({
-        "name": lane.name,
+        "name": name,
         "address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}},
         "filter_chains": [{"filters": [
             {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager},
