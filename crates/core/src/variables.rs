@@ -17,7 +17,7 @@ pub fn request(request: &Request, uses: VariableSet) -> Value {
     Value::map(parts.map(|part| {
         let value = match part {
             RequestPart::Method => request.method().into(),
-            RequestPart::Host => request.host().unwrap_or_default().into(),
+            RequestPart::Host => request.host().unwrap_or_default().as_ref().into(),
             RequestPart::Path => target()
                 .map_or_else(String::new, |target| target.path)
                 .into(),

@@ -32,7 +32,7 @@ impl Places {
 
     /// Removes the headers and cookies of these places from what goes on.
     pub fn strip_headers(&self, request: &Request, kept: &Kept, forward: &mut Forward) {
-        for (name, _) in request.headers.iter() {
+        for name in request.headers.names() {
             if self.headers.contains(name) && !is_kept(kept, name) {
                 forward.remove.push(name.to_vec());
             }

@@ -57,6 +57,11 @@ impl Headers {
             .map(|(name, value)| (self.bytes(name), self.bytes(value)))
     }
 
+    /// Every name, in order.
+    pub fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.pairs.iter().map(|(name, _)| self.bytes(name))
+    }
+
     /// The values under a name, in any letter case.
     pub fn all<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h [u8]> {
         self.pairs
@@ -70,9 +75,14 @@ impl Headers {
         self.all(name).next()
     }
 
-    /// Most names differ in their length already.
+    /// Most names differ in their length already, and most that don't are spelt alike: a
+    /// comparison without case goes byte by byte.
     fn is(&self, candidate: &Range<usize>, name: &str) -> bool {
-        candidate.len() == name.len() && self.bytes(candidate).eq_ignore_ascii_case(name.as_bytes())
+        if candidate.len() != name.len() {
+            return false;
+        }
+        let candidate = self.bytes(candidate);
+        candidate == name.as_bytes() || candidate.eq_ignore_ascii_case(name.as_bytes())
     }
 
     /// What stands in a range, which was checked when it was made.

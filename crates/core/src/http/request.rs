@@ -2,6 +2,7 @@
 
 use super::Headers;
 use crate::route::{Target, TargetError};
+use std::borrow::Cow;
 
 /// A request's head: all that a decision may look at. It owns its data, so that it can
 /// outlive the proxy's callback while a callout runs.
@@ -24,7 +25,7 @@ impl Request {
     ///
     /// `None` where it is missing or no host at all: text that two programs could read
     /// differently (user information, lists, empty labels) must not choose a rule or a tenant.
-    pub fn host(&self) -> Option<String> {
+    pub fn host(&self) -> Option<Cow<'_, str>> {
         let authority = match self.text(":authority") {
             "" => self.text("host"),
             authority => authority,
@@ -75,8 +76,14 @@ impl Request {
 /// The longest name of a host (RFC 1035 §2.3.4), and one.
 const MAX_HOST: usize = 254;
 
+/// The most digits of a port.
+const MAX_PORT: usize = 5;
+
 /// The form in which hosts are compared, see [`Request::host`].
-pub fn normalise_host(authority: &str) -> Option<String> {
+pub fn normalise_host(authority: &str) -> Option<Cow<'_, str>> {
+    if let Some(host) = plain_host(authority) {
+        return Some(Cow::Borrowed(host));
+    }
     // An IPv6 literal keeps its brackets, so its colons are no port.
     let bytes = authority.as_bytes();
     let name_end = memchr::memrchr(b']', bytes).map_or(0, |bracket| bracket + 1);
@@ -85,13 +92,15 @@ pub fn normalise_host(authority: &str) -> Option<String> {
         None => (authority, ""),
     };
     let digits = port.strip_prefix(':').unwrap_or("0");
-    if digits.len() > 5 || digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit())
+    if digits.len() > MAX_PORT
+        || digits.is_empty()
+        || !digits.bytes().all(|digit| digit.is_ascii_digit())
     {
         return None;
     }
     if let Some(address) = host.strip_prefix('[') {
         let address: std::net::Ipv6Addr = address.strip_suffix(']')?.parse().ok()?;
-        return Some(format!("[{address}]"));
+        return Some(format!("[{address}]").into());
     }
     let host = host.strip_suffix('.').unwrap_or(host);
     // In bytes, since searching text for a letter costs more than all the rest here.
@@ -101,7 +110,33 @@ pub fn normalise_host(authority: &str) -> Option<String> {
     };
     let mut labels = host.as_bytes().split(|byte| *byte == b'.');
     let named = host.len() < MAX_HOST && labels.all(is_label);
-    named.then(|| host.to_ascii_lowercase())
+    named.then(|| host.to_ascii_lowercase().into())
+}
+
+/// The host of an authority that is written in its form already, as most are: one pass over its
+/// bytes. `None` where there is more to look at.
+fn plain_host(authority: &str) -> Option<&str> {
+    let mut end = authority.len();
+    let mut in_label = false;
+    for (at, byte) in authority.bytes().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' => in_label = true,
+            b'.' if in_label => in_label = false,
+            b':' => {
+                end = at;
+                break;
+            }
+            _ => return None,
+        }
+    }
+    let (host, port) = authority.split_at_checked(end)?;
+    let plain_port = match port.as_bytes() {
+        [] => true,
+        [_, digits @ ..] => {
+            (1..=MAX_PORT).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit)
+        }
+    };
+    (in_label && plain_port && host.len() < MAX_HOST).then_some(host)
 }
 
 #[cfg(test)]
@@ -117,6 +152,7 @@ mod tests {
             ("api.example.com.:80", "api.example.com"),
             ("localhost", "localhost"),
             ("my_service:80", "my_service"),
+            ("api.example.com:00000", "api.example.com"),
             ("10.0.0.1:80", "10.0.0.1"),
             ("[2001:DB8::1]:80", "[2001:db8::1]"),
             ("[2001:db8:0:0::1]", "[2001:db8::1]"),

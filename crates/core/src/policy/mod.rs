@@ -64,10 +64,7 @@ pub struct Policy {
 impl Policy {
     /// The names of these headers or trailers that no caller may set, as they are spelt.
     pub fn reserved_in<'h>(&self, headers: &'h Headers) -> impl Iterator<Item = &'h [u8]> {
-        headers
-            .iter()
-            .map(|(name, _)| name)
-            .filter(|name| self.reserved.contains(name))
+        headers.names().filter(|name| self.reserved.contains(name))
     }
 
     /// Whether some request may ask for the claims of a token that was verified for an earlier
