@@ -86,6 +86,7 @@ impl Headers {
     }
 
     /// What stands in a range, which was checked when it was made.
+    #[inline]
     fn bytes(&self, range: &Range<usize>) -> &[u8] {
         self.buffer.get(range.clone()).unwrap_or_default()
     }

@@ -41,10 +41,14 @@ impl HeaderNames {
     }
 
     /// Whether the name is in the set, however it is spelt.
+    #[inline]
     pub fn contains(&self, name: &[u8]) -> bool {
-        if self.lengths & length_bit(name) == 0 || self.ends & self.end_bit(name) == 0 {
-            return false;
-        }
+        self.lengths & length_bit(name) != 0
+            && self.ends & self.end_bit(name) != 0
+            && self.contains_folded(name)
+    }
+
+    fn contains_folded(&self, name: &[u8]) -> bool {
         let mut short = [0; SHORT];
         match short.get_mut(..name.len()) {
             Some(folded) => {
@@ -60,6 +64,7 @@ impl HeaderNames {
         }
     }
 
+    #[inline]
     fn fold(&self, byte: u8) -> u8 {
         match byte {
             b'_' if self.any_spelling => b'-',
@@ -67,12 +72,14 @@ impl HeaderNames {
         }
     }
 
+    #[inline]
     fn end_bit(&self, name: &[u8]) -> u64 {
         let end = name.last().map_or(0, |byte| self.fold(*byte));
         1 << (end % 64)
     }
 }
 
+#[inline]
 fn length_bit(name: &[u8]) -> u64 {
     1 << name.len().min(63)
 }
