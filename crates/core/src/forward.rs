@@ -145,12 +145,15 @@ fn headers_of<'r>(
     let mut made = Vec::<(String, Vec<u8>)>::new();
     for (name, value) in headers {
         let text = match value {
-            HeaderValue::ClientId => identity.client.as_ref().map(|client| client.id.to_string()),
+            HeaderValue::ClientId => identity
+                .client
+                .as_ref()
+                .map(|client| String::from(&*client.id)),
             HeaderValue::Tenant => identity.tenant.as_deref().map(str::to_owned),
             HeaderValue::Scopes => Some(identity.scopes.join(" ")),
             HeaderValue::Expression(expression) => {
                 let text = expression.evaluate_text(scope).ok();
-                text.map(|text| text.to_string())
+                text.as_deref().map(str::to_owned)
             }
         };
         // A header that says nothing is left out.
