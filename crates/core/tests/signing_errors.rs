@@ -12,13 +12,15 @@ use doorward_core::policy;
 use support::digest;
 
 const EC: &str = include_str!("../src/jose/tests/pem/p256.pem");
+const P384: &str = include_str!("../src/jose/tests/pem/p384.pem");
 const PUBLIC: &str = include_str!("../src/jose/tests/pem/p256.pub.pem");
 
-/// `$EC` and `$PUBLIC` stand for keys, `$32` for a secret that is long enough.
+/// `$EC`, `$P384` and `$PUBLIC` stand for keys, `$32` for a secret that is long enough.
 fn problems(text: &str) -> Vec<String> {
     let quoted = |pem: &str| serde_json::to_string(pem).unwrap();
     let text = text
         .replace("$EC", &quoted(EC))
+        .replace("$P384", &quoted(P384))
         .replace("$PUBLIC", &quoted(PUBLIC))
         .replace("$32", &"s".repeat(32))
         .replace("$DIGEST", &digest("x"));
@@ -180,10 +182,17 @@ fn clients_keys_that_could_never_prove_anything() {
 #[test]
 fn keys_that_could_not_be_published() {
     let tokens = "tokens:\n  t: {sign: {algorithm: ES256, keys: [{pem: $EC}], lifetime: 1h}}\n  \
+        n: {sign: {algorithm: ES256, keys: [{pem: $EC, kid: k}], lifetime: 1h}}\n  \
+        m: {sign: {algorithm: ES384, keys: [{pem: $P384, kid: k}], lifetime: 1h}}\n  \
         h: {sign: {algorithm: HS256, keys: [{secret: {value: $32}}], lifetime: 1h}}\n  \
         u: {sign: {algorithm: ES256, keys: [{pem: $EC}], lifetime: 1h, issuer: \"https://a.example\"}}\n";
     for (rules, expected) in [
         ("[{match: {path: /k}, publish_keys: [t, u]}]", &[][..]),
+        ("[{match: {path: /k}, publish_keys: [n, t]}]", &[]),
+        (
+            "[{match: {path: /k}, publish_keys: [t, n, m]}]",
+            &["rules[0].publish_keys: two different keys would be published as `k`"],
+        ),
         (
             "[{match: {path: /k}, publish_keys: h}]",
             &["rules[0].publish_keys[0]: this token is signed with a secret"],

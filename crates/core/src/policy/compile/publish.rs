@@ -1,11 +1,13 @@
 //! `publish_keys`: key sets, and the metadata documents that lead to them.
 
 use super::{Compiler, TokenKind, names};
-use crate::jose::Family;
+use crate::jose::{Family, PrivateKey};
 use crate::policy::document::{OneOrMany, Path};
 use crate::policy::raw;
 use crate::publish::Publication;
+use crate::tokens::Signing;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// The well-known places of metadata documents: RFC 8414 §3, OpenID Connect Discovery 1.0 §4.
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
@@ -74,10 +76,34 @@ impl Compiler<'_> {
         if signings.is_empty() {
             return None;
         }
+        if let Some(kid) = self.shared_kid(&signings) {
+            self.problem(
+                path,
+                format!(
+                    "two different keys would be published as `{kid}`: give each a `kid` of its own"
+                ),
+            );
+            return None;
+        }
         match is_metadata(at) {
             true => self.metadata(&names.0, &signings, at, path),
             false => Some(Publication::Keys(self.public_keys(&signings))),
         }
+    }
+
+    /// A `kid` of two different keys: a verifier that finds one of them refuses what the other
+    /// signed (RFC 7517 §4.5).
+    fn shared_kid(&self, signings: &[usize]) -> Option<String> {
+        let mut named = BTreeMap::new();
+        let signings = signings
+            .iter()
+            .filter_map(|index| self.signings.get(*index));
+        let mut keys = signings.flat_map(Signing::own_keys).map(PrivateKey::key);
+        keys.find_map(|key| {
+            let (kid, thumbprint) = (key.kid()?, key.thumbprint());
+            let first = named.entry(kid).or_insert_with(|| thumbprint.clone());
+            (*first != thumbprint).then(|| kid.to_owned())
+        })
     }
 
     fn public_keys(&self, signings: &[usize]) -> Vec<(String, Option<std::time::Duration>)> {
