@@ -140,7 +140,7 @@ impl RootContext for Root {
             0 => Vec::new(),
             _ => hostcalls::buffer(Buffer::PluginConfiguration, size).unwrap_or_default(),
         };
-        match policy::load(&configuration, &|name| std::env::var(name).ok()) {
+        match policy::load_owned(configuration, &|name| std::env::var(name).ok()) {
             Ok(policy) => {
                 self.refuse_waiting();
                 let waits = !policy.exchanges.is_empty() || !policy.remotes.is_empty();

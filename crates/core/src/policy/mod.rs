@@ -10,7 +10,7 @@ mod raw;
 #[cfg(feature = "schema")]
 mod schema;
 
-pub use compile::{Url, absolute_url, load};
+pub use compile::{Url, absolute_url, load, load_owned};
 #[cfg(feature = "schema")]
 pub use schema::schema;
 

@@ -49,13 +49,27 @@ enum TokenKind {
 /// # Errors
 /// Every problem of the document with its place and the mend; none of them holds a value
 /// that could be a secret.
-// Its one caller would have it inlined, and compiled for speed.
-#[inline(never)]
 pub fn load(
     configuration: &[u8],
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Policy, Vec<Problem>> {
-    let node = document::read(configuration)?;
+    load_owned(configuration.to_vec(), environment)
+}
+
+/// The same, of a document that is freed before the policy is built. A VM's memory never
+/// shrinks, so what is there at once counts.
+///
+/// # Errors
+/// Those of [`load`].
+// Its one caller would have it inlined, and compiled for speed.
+#[inline(never)]
+pub fn load_owned(
+    configuration: Vec<u8>,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Policy, Vec<Problem>> {
+    let node = document::read(&configuration)?;
+    let digest_of_text = Sha256::digest(&configuration);
+    drop(configuration);
     let taken = RefCell::new(BTreeMap::new());
     let recorded = |name: &str| {
         let value = environment(name)?;
@@ -69,7 +83,7 @@ pub fn load(
         return Err(problems);
     };
     let mut digest = Sha256::new();
-    digest.update(Sha256::digest(configuration));
+    digest.update(digest_of_text);
     for (name, value) in taken.take() {
         digest.update(Sha256::digest(name));
         digest.update(value);

@@ -206,8 +206,14 @@ impl Builder {
             return Ok(());
         };
         let value = match members {
-            Members::List(items) => Value::List(items),
-            Members::Map { entries, .. } => Value::Map(entries),
+            Members::List(mut items) => {
+                items.shrink_to_fit();
+                Value::List(items)
+            }
+            Members::Map { mut entries, .. } => {
+                entries.shrink_to_fit();
+                Value::Map(entries)
+            }
         };
         self.add(
             Node {
