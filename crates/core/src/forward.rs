@@ -64,7 +64,7 @@ pub fn forward<H: Host + 'static>(
     }
     // What is set replaces every header of its name, so it needs no removing.
     let mut remove = std::mem::take(&mut forward.remove);
-    remove.retain(|name| !forward.to_set().any(|(other, _)| name == other.as_bytes()));
+    remove.retain(|name| !forward.to_set().any(|(other, _)| name == other));
     if remove.len() > 1 {
         remove.sort_unstable();
         remove.dedup();
@@ -85,7 +85,7 @@ fn ready_headers<'r, H>(
     if let Some(ready) = made.get(context.rule) {
         return Ok(ready);
     }
-    let ready = headers_of(identity, scope, headers)?.into();
+    let ready = ReadyHeaders::of(&headers_of(identity, scope, headers)?);
     made.put(context.rule, &ready);
     Ok(ready)
 }

@@ -74,10 +74,12 @@ pub(super) fn authenticate<H: Host + 'static>(
             if fixed {
                 identity.made = Some(Rc::default());
             }
-            if own.chooses_keys_by_claims_alone() {
+            let kept = own.chooses_keys_by_claims_alone() && {
                 let identity = fixed.then_some(&identity);
-                verified.put(index, token.as_bytes(), proof, &claims, identity);
-            }
+                verified.put(index, token.as_bytes(), proof, &claims, identity)
+            };
+            // Headers for a next request are made where one can find them.
+            identity.made = identity.made.filter(|_| kept);
             identity
         }
     };

@@ -99,7 +99,7 @@ impl VerifiedTokens {
         same.then(|| found.clone())
     }
 
-    /// Keeps a token that was verified, if it was seen before.
+    /// Keeps a token that was verified, if it was seen before; whether it was.
     pub fn put(
         &self,
         authenticator: usize,
@@ -107,10 +107,10 @@ impl VerifiedTokens {
         proof: Proof,
         claims: &Rc<TokenClaims>,
         identity: Option<&Identity>,
-    ) {
+    ) -> bool {
         let hash = hash(authenticator, token);
         if !self.was_seen(hash) {
-            return;
+            return false;
         }
         let verified = VerifiedToken {
             authenticator,
@@ -119,7 +119,7 @@ impl VerifiedTokens {
             identity: identity.cloned(),
             token: token.into(),
         };
-        self.tokens.borrow_mut().insert(hash, Rc::new(verified));
+        self.tokens.borrow_mut().insert(hash, Rc::new(verified))
     }
 
     /// Whether a hash was seen lately; from now on it was.
