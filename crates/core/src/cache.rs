@@ -2,6 +2,13 @@
 
 use schnellru::Limiter;
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::time::Duration;
+
+/// Whole milliseconds: half of what a [`Duration`] takes.
+pub fn millis(time: Duration) -> u64 {
+    let whole = time.as_secs().saturating_mul(1000);
+    whole.saturating_add(u64::from(time.subsec_millis()))
+}
 
 /// What knows about how many bytes it takes in all, and says the same as long as it lives.
 pub trait Weigh {

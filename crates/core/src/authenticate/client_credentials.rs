@@ -258,7 +258,7 @@ fn identified<H: Host + 'static>(
     };
     let known = held
         .verified_by(index)
-        .filter(|known| jwt.still_holds(context, &known.proof, &known.claims));
+        .filter(|known| jwt.still_holds(context, &known.proof));
     if let Some(identity) = known.as_ref().and_then(|known| known.identity.as_ref()) {
         return Ok(identity.clone());
     }
