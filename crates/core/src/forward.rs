@@ -75,7 +75,7 @@ pub fn forward<H: Host + 'static>(
 
 /// Headers as they were made for an earlier request of the same caller, else as they are made
 /// now.
-fn ready_headers<'r, H>(
+fn ready_headers<'r, H: Host>(
     context: &Context<'_, H>,
     made: &MadeHeaders,
     identity: &Identity,
@@ -87,6 +87,9 @@ fn ready_headers<'r, H>(
     }
     let ready = ReadyHeaders::of(&headers_of(identity, scope, headers)?);
     made.put(context.rule, &ready);
+    if let Some(held) = &identity.exchanged {
+        context.gateway.weigh_token(held);
+    }
     Ok(ready)
 }
 

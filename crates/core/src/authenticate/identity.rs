@@ -1,6 +1,7 @@
 //! What authentication found out.
 
 use super::TokenClaims;
+use crate::cache::chunk;
 use crate::credentials::Client;
 use crate::expression::{Scope, Value, Variable, VariableSet};
 use crate::http::ReadyHeaders;
@@ -67,6 +68,13 @@ impl MadeHeaders {
             std::iter::successors(Some(self), |place| place.more.get().map(|more| &**more));
         places.filter_map(|place| place.made.get())
     }
+
+    /// What they take in the module.
+    pub fn bytes(&self) -> usize {
+        let made = self.made.get();
+        let made = made.map_or(0, |(_, headers)| chunk(8 + headers.size()));
+        chunk(24) + made + self.more.get().map_or(0, |more| more.bytes())
+    }
 }
 
 /// They say who calls, and a policy may make them of anything.
@@ -113,13 +121,18 @@ impl From<&Client> for ClientFacts {
 
 impl ClientFacts {
     /// A client that only its id is known of.
-    pub fn of_id(id: &str) -> ClientFacts {
+    pub fn of_id(id: Rc<str>) -> ClientFacts {
         ClientFacts {
-            id: id.into(),
+            id,
             tenant: None,
             scopes: Rc::new([]),
             metadata: Rc::new(serde_json::Value::Null),
         }
+    }
+
+    /// Whether only its id is known.
+    pub fn is_bare(&self) -> bool {
+        self.tenant.is_none() && self.scopes.is_empty() && self.metadata.is_null()
     }
 }
 
@@ -211,7 +224,7 @@ mod tests {
         assert_eq!(format!("{made:?}"), "MadeHeaders(1)");
         let facts = ClientFacts {
             metadata: Rc::new(serde_json::json!({"note": "hunter2"})),
-            ..ClientFacts::of_id("shop")
+            ..ClientFacts::of_id("shop".into())
         };
         let shown = format!("{facts:?}");
         assert!(

@@ -49,14 +49,6 @@ impl Claims {
         })
     }
 
-    /// The same times, and no other claim.
-    pub fn times_alone(&self) -> Self {
-        Self {
-            map: Map::new(),
-            ..*self
-        }
-    }
-
     /// Any claim, by its name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.map.get(name)
