@@ -240,7 +240,7 @@ fn edit(forward: &Forward) -> Result<(), Refused> {
         hostcalls::remove_header(HeaderMap::Request, name)?;
     }
     for (name, value) in forward.to_set() {
-        hostcalls::set_request_header(name.as_bytes(), value)?;
+        hostcalls::set_request_header(name, value)?;
     }
     Ok(())
 }

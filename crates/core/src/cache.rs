@@ -2,6 +2,22 @@
 
 use schnellru::Limiter;
 use std::hash::{BuildHasher, Hash, Hasher};
+use std::time::Duration;
+
+/// What so many bytes take on the module's heap: its allocator keeps four beside them, and gives
+/// out pieces of 16.
+pub fn chunk(bytes: usize) -> usize {
+    match bytes {
+        0 => 0,
+        _ => (bytes + 4).next_multiple_of(16),
+    }
+}
+
+/// Whole milliseconds: half of what a [`Duration`] takes.
+pub fn millis(time: Duration) -> u64 {
+    let whole = time.as_secs().saturating_mul(1000);
+    whole.saturating_add(u64::from(time.subsec_millis()))
+}
 
 /// What knows about how many bytes it takes in all, and says the same as long as it lives.
 pub trait Weigh {

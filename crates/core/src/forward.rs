@@ -64,7 +64,7 @@ pub fn forward<H: Host + 'static>(
     }
     // What is set replaces every header of its name, so it needs no removing.
     let mut remove = std::mem::take(&mut forward.remove);
-    remove.retain(|name| !forward.to_set().any(|(other, _)| name == other.as_bytes()));
+    remove.retain(|name| !forward.to_set().any(|(other, _)| name == other));
     if remove.len() > 1 {
         remove.sort_unstable();
         remove.dedup();
@@ -75,7 +75,7 @@ pub fn forward<H: Host + 'static>(
 
 /// Headers as they were made for an earlier request of the same caller, else as they are made
 /// now.
-fn ready_headers<'r, H>(
+fn ready_headers<'r, H: Host>(
     context: &Context<'_, H>,
     made: &MadeHeaders,
     identity: &Identity,
@@ -85,8 +85,11 @@ fn ready_headers<'r, H>(
     if let Some(ready) = made.get(context.rule) {
         return Ok(ready);
     }
-    let ready = headers_of(identity, scope, headers)?.into();
+    let ready = ReadyHeaders::of(&headers_of(identity, scope, headers)?);
     made.put(context.rule, &ready);
+    if let Some(held) = &identity.exchanged {
+        context.gateway.weigh_token(held);
+    }
     Ok(ready)
 }
 

@@ -91,7 +91,7 @@ impl<'r> Report<'r> {
             text += &format!("  - {}\n", shown(name));
         }
         for (name, value) in forward.to_set() {
-            text += &format!("  + {name}: {}\n", shown(value));
+            text += &format!("  + {}: {}\n", shown(name), shown(value));
         }
         text += "the upstream sees\n";
         for (name, value) in seen_headers(self.request, forward) {
@@ -130,7 +130,7 @@ impl<'r> Report<'r> {
                 "verdict": "forward",
                 "upstream": {
                     "remove": forward.remove.iter().map(|name| String::from_utf8_lossy(name)).collect::<Value>(),
-                    "set": forward.to_set().map(|(name, value)| json!([name, String::from_utf8_lossy(value)])).collect::<Value>(),
+                    "set": forward.to_set().map(|(name, value)| json!([String::from_utf8_lossy(name), String::from_utf8_lossy(value)])).collect::<Value>(),
                     "headers": seen_headers(self.request, forward).into_iter().map(|(name, value)| json!([name, value])).collect::<Value>(),
                 },
             }),

@@ -104,11 +104,11 @@ pub fn seen_headers(request: &Request, forward: &Forward) -> Vec<(String, String
     let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let goes = |name: &[u8]| {
         !forward.remove.iter().any(|removed| removed == name)
-            && !forward.to_set().any(|(set, _)| set.as_bytes() == name)
+            && !forward.to_set().any(|(set, _)| set == name)
     };
     let kept = request.headers.iter().filter(|(name, _)| goes(name));
     let kept = kept.map(|(name, value)| (shown(name), shown(value)));
     let set = forward.to_set();
-    kept.chain(set.map(|(name, value)| (name.clone(), shown(value))))
+    kept.chain(set.map(|(name, value)| (shown(name), shown(value))))
         .collect()
 }

@@ -6,12 +6,11 @@ use crate::decide::Context;
 use crate::expression::{self, Scope, Variable};
 use crate::host::Host;
 use crate::http::Refusal;
-use crate::jose::Claims;
 use crate::lookup::{self, Outcome};
 use crate::observe::{Demand, Step};
 use crate::policy::document::Secret;
 use crate::reply::Reason;
-use crate::tokens::{Failed, Failure, Held, Lookup, Pair, Verified};
+use crate::tokens::{Bearer, Failed, Failure, Held, Lookup, Pair, Verified};
 use crate::variables;
 use serde_json::Value;
 use std::rc::Rc;
@@ -85,7 +84,7 @@ fn another_token<H: Host + 'static>(
     if context.answers.token(own.exchange, pair).is_some() {
         gateway.dislike_tokens(own.exchange, pair, index);
     } else if !gateway.dislikes_tokens(own.exchange, pair, index) {
-        gateway.discard_token(&held.tag());
+        gateway.discard_token(held);
         return Stop::Need(Need::Token(own.exchange, pair.clone()));
     }
     refusal.into()
@@ -113,7 +112,7 @@ fn looked_up<H: Host + 'static>(
     let gone = identity.exchanged.as_ref().filter(|_| told.is_some());
     let refuse = |reason| {
         if let Some(held) = gone {
-            context.gateway.discard_token(&held.tag());
+            context.gateway.discard_token(held);
         }
         Err(Refusal::of(reason).into())
     };
@@ -188,7 +187,7 @@ pub fn with_body<H: Host + 'static>(
     let body = settings.body(&pair, scope);
     let body = body.map_err(|_| Refusal::for_now(Reason::ExchangeUnevaluable, 1))?;
     Ok(Pair {
-        body: Some(Secret::from(body)),
+        body: Some(Box::new(Secret::from(body))),
         ..pair
     })
 }
@@ -233,17 +232,20 @@ fn identified<H: Host + 'static>(
     authenticator: &Authenticator,
     own: &ClientCredentials,
     pair: &Pair,
-    held: &Held,
+    held: &Rc<Held>,
 ) -> Result<Identity, Stop> {
+    let bare = &context.gateway.tokens.bare_client;
     let Some(verify) = own.verify else {
         return named(
             own,
             pair,
             Identity {
                 is_token: true,
+                scopes: bare.scopes.clone(),
                 ..Identity::default()
             },
             false,
+            bare,
         )
         .ok_or_else(|| {
             let refusal = authenticator.refuse(Reason::TokenClaims);
@@ -256,12 +258,14 @@ fn identified<H: Host + 'static>(
     };
     let known = held
         .verified_by(index)
-        .filter(|known| jwt.still_holds(context, &known.proof, &known.claims));
-    if let Some(identity) = known.as_ref().and_then(|known| known.identity.as_ref()) {
-        return Ok(identity.clone());
+        .filter(|known| jwt.still_holds(context, &known.proof));
+    if let Some(identity) = known.as_ref().and_then(|known| held.bearer(known, bare)) {
+        return Ok(identity);
     }
+    let known = known.and_then(|known| Some((known.claims.clone()?, known.proof)));
+    let remembered = known.is_some();
     let (claims, proof) = match known {
-        Some(known) => (known.claims.clone(), known.proof),
+        Some(known) => known,
         None => match jwt.verified_claims(context, authenticator, &held.token) {
             Ok(verified) => verified,
             // What is unavailable may come by itself.
@@ -271,40 +275,35 @@ fn identified<H: Host + 'static>(
             Err(stop) => return Err(stop),
         },
     };
-    let remember = |claims: &Rc<Claims>, identity| {
-        if jwt.chooses_keys_by_claims_alone() {
-            held.remember(Verified {
-                authenticator: index,
-                proof,
-                claims: claims.clone(),
-                identity,
-            });
-        }
-    };
-    remember(&claims, None);
-    let identity = jwt
-        .identify(context, claims.clone())
-        .map_err(|reason| authenticator.refuse(reason))?;
-    let Some(mut identity) = named(own, pair, identity, jwt.tenant.is_some()) else {
-        let refusal = authenticator.refuse(Reason::TokenClaims);
-        return Err(another_token(context, index, own, pair, held, refusal));
-    };
-    if jwt.identifies_by_claims_alone() {
+    let identity = jwt.identify(context, claims.clone());
+    let tells_tenant = jwt.tenant.is_some();
+    let mut identity = identity.map(|identity| named(own, pair, identity, tells_tenant, bare));
+    let mut bearer = None;
+    if let Ok(Some(identity)) = &mut identity
+        && jwt.identifies_by_claims_alone()
+    {
         // What a database says may change from request to request.
         identity.made = own.lookup.is_none().then(Rc::default);
-        let (claims, kept) = match policy.keeps_claims() {
-            true => (claims, identity.clone()),
-            false => {
-                let kept = Identity {
-                    claims: None,
-                    ..identity.clone()
-                };
-                (Rc::new(claims.times_alone()), kept)
-            }
-        };
-        remember(&claims, Some(kept));
+        bearer = Some(Bearer::of(identity, bare));
     }
-    Ok(identity)
+    if !remembered && jwt.chooses_keys_by_claims_alone() {
+        let asked = bearer.is_none() || policy.keeps_claims();
+        held.remember(Verified {
+            authenticator: index,
+            proof,
+            claims: asked.then_some(claims),
+            bearer,
+        });
+        context.gateway.weigh_token(held);
+    }
+    match identity {
+        Ok(Some(identity)) => Ok(identity),
+        Ok(None) => {
+            let refusal = authenticator.refuse(Reason::TokenClaims);
+            Err(another_token(context, index, own, pair, held, refusal))
+        }
+        Err(reason) => Err(authenticator.refuse(reason).into()),
+    }
 }
 
 /// The bearer of a token that was obtained with a pair; `None` where the token is somebody
@@ -314,18 +313,22 @@ fn named(
     pair: &Pair,
     mut identity: Identity,
     token_tells_tenant: bool,
+    bare: &ClientFacts,
 ) -> Option<Identity> {
     if let Some(claim) = &own.client_claim {
         let claims = identity.claims.as_deref();
         let named = claims.and_then(|claims| claims.get(claim));
-        if named.and_then(expression::Value::as_text) != Some(&pair.id) {
+        if named.and_then(expression::Value::as_text) != Some(&*pair.id) {
             return None;
         }
     }
     // `verify` may name a client of the store, but it is the pair that says who calls.
     let is_pairs = |client: &ClientFacts| *client.id == *pair.id;
     if !identity.client.as_ref().is_some_and(is_pairs) {
-        identity.client = Some(ClientFacts::of_id(&pair.id));
+        identity.client = Some(ClientFacts {
+            id: pair.id.clone(),
+            ..bare.clone()
+        });
         if !token_tells_tenant {
             identity.tenant = None;
         }

@@ -1,11 +1,12 @@
 //! What authentication found out.
 
+use crate::cache::chunk;
 use crate::credentials::Client;
 use crate::expression::{Scope, Value, Variable, VariableSet};
 use crate::http::ReadyHeaders;
 use crate::jose::Claims;
 use crate::tokens::Held;
-use std::cell::RefCell;
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 /// Who calls.
@@ -34,7 +35,10 @@ pub struct Identity {
 
 /// The headers that were made of an identity, by the rule's index.
 #[derive(Default)]
-pub struct MadeHeaders(RefCell<Vec<(usize, ReadyHeaders)>>);
+pub struct MadeHeaders {
+    made: OnceCell<(usize, ReadyHeaders)>,
+    more: OnceCell<Box<MadeHeaders>>,
+}
 
 /// How many rules' headers are kept for one identity: few callers use more of them.
 const MAX_MADE: usize = 8;
@@ -42,24 +46,41 @@ const MAX_MADE: usize = 8;
 impl MadeHeaders {
     /// Those of a rule.
     pub fn get(&self, rule: usize) -> Option<ReadyHeaders> {
-        let made = self.0.borrow();
-        let found = made.iter().find(|(other, _)| *other == rule);
+        let mut made = self.iter();
+        let found = made.find(|(other, _)| *other == rule);
         found.map(|(_, headers)| headers.clone())
     }
 
     /// Keeps those of a rule, if there is room.
     pub fn put(&self, rule: usize, headers: &ReadyHeaders) {
-        let mut made = self.0.borrow_mut();
-        if made.len() < MAX_MADE {
-            made.push((rule, headers.clone()));
+        let mut place = self;
+        for _ in 1..MAX_MADE {
+            if place.made.get().is_none() {
+                break;
+            }
+            place = place.more.get_or_init(Box::default);
         }
+        place.made.get_or_init(|| (rule, headers.clone()));
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &(usize, ReadyHeaders)> {
+        let places =
+            std::iter::successors(Some(self), |place| place.more.get().map(|more| &**more));
+        places.filter_map(|place| place.made.get())
+    }
+
+    /// What they take in the module.
+    pub fn bytes(&self) -> usize {
+        let made = self.made.get();
+        let made = made.map_or(0, |(_, headers)| chunk(8 + headers.size()));
+        chunk(24) + made + self.more.get().map_or(0, |more| more.bytes())
     }
 }
 
 /// They say who calls, and a policy may make them of anything.
 impl std::fmt::Debug for MadeHeaders {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "MadeHeaders({})", self.0.borrow().len())
+        write!(f, "MadeHeaders({})", self.iter().count())
     }
 }
 
@@ -100,13 +121,18 @@ impl From<&Client> for ClientFacts {
 
 impl ClientFacts {
     /// A client that only its id is known of.
-    pub fn of_id(id: &str) -> ClientFacts {
+    pub fn of_id(id: Rc<str>) -> ClientFacts {
         ClientFacts {
-            id: id.into(),
+            id,
             tenant: None,
             scopes: Rc::new([]),
             metadata: Rc::new(serde_json::Value::Null),
         }
+    }
+
+    /// Whether only its id is known.
+    pub fn is_bare(&self) -> bool {
+        self.tenant.is_none() && self.scopes.is_empty() && self.metadata.is_null()
     }
 }
 
@@ -178,7 +204,7 @@ mod tests {
     fn headers_are_kept_by_rule_and_for_a_few_rules_only() {
         let made = MadeHeaders::default();
         let headers = |rule: usize| -> ReadyHeaders {
-            vec![("x-rule".to_owned(), rule.to_string().into_bytes())].into()
+            ReadyHeaders::of(&[("x-rule".to_owned(), rule.to_string().into_bytes())])
         };
         for rule in 0..MAX_MADE + 2 {
             made.put(rule, &headers(rule));
@@ -193,11 +219,12 @@ mod tests {
     #[test]
     fn debug_shows_neither_headers_nor_metadata() {
         let made = MadeHeaders::default();
-        made.put(0, &vec![("x-mail".to_owned(), b"hunter2".to_vec())].into());
+        let mail = [("x-mail".to_owned(), b"hunter2".to_vec())];
+        made.put(0, &ReadyHeaders::of(&mail));
         assert_eq!(format!("{made:?}"), "MadeHeaders(1)");
         let facts = ClientFacts {
             metadata: Rc::new(serde_json::json!({"note": "hunter2"})),
-            ..ClientFacts::of_id("shop")
+            ..ClientFacts::of_id("shop".into())
         };
         let shown = format!("{facts:?}");
         assert!(

@@ -55,7 +55,7 @@ pub(super) fn authenticate<H: Host + 'static>(
     };
     let verified = &context.gateway.verified;
     let known = verified.get(index, token.as_bytes());
-    let known = known.filter(|known| own.still_holds(context, &known.proof, &known.claims));
+    let known = known.filter(|known| own.still_holds(context, &known.proof));
     let identity = match known.as_deref() {
         Some(VerifiedToken {
             identity: Some(identity),
@@ -71,10 +71,12 @@ pub(super) fn authenticate<H: Host + 'static>(
             if fixed {
                 identity.made = Some(Rc::default());
             }
-            if own.chooses_keys_by_claims_alone() {
+            let kept = own.chooses_keys_by_claims_alone() && {
                 let identity = fixed.then_some(&identity);
-                verified.put(index, token.as_bytes(), proof, &claims, identity);
-            }
+                verified.put(index, token.as_bytes(), proof, &claims, identity)
+            };
+            // Headers for a next request are made where one can find them.
+            identity.made = identity.made.filter(|_| kept);
             identity
         }
     };
@@ -108,6 +110,7 @@ impl JwtAuthenticator {
         self.rules
             .check(compact.typ(), &claims, context.now)
             .map_err(refuse)?;
+        let proof = proof.within(self.rules.span(&claims));
         Ok((Rc::new(claims), proof))
     }
 
@@ -116,15 +119,12 @@ impl JwtAuthenticator {
         &self,
         context: &Context<'_, H>,
         proof: &Proof,
-        claims: &Claims,
     ) -> bool {
         let keys_stand = proof.remote.is_none_or(|(remote, generation)| {
             let state = context.gateway.keys_at(remote, context.now);
             state.set.is_some() && state.generation == generation
         });
-        keys_stand
-            && proof.is_live(context.now)
-            && self.rules.check_times(claims, context.now).is_ok()
+        keys_stand && proof.is_live(context.now)
     }
 
     /// Whether the same claims tell the same bearer, whatever the request.

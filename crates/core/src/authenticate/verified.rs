@@ -11,11 +11,12 @@
 //! is what S3-FIFO's small queue is for, at the price of one more verification.
 
 use super::Identity;
-use crate::cache::{AsItIs, ByBytes, Weigh, mix};
+use crate::cache::{AsItIs, ByBytes, Weigh, millis, mix};
 use crate::jose::{Claims, Key};
 use schnellru::LruMap;
 use std::cell::RefCell;
 use std::hash::BuildHasherDefault;
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -33,26 +34,43 @@ const WAYS: usize = 4;
 pub struct Proof {
     /// The fetched key set that the key stood in, by its index in the policy, and the set's
     /// generation; `None` for a key of the policy's own.
-    pub remote: Option<(usize, u64)>,
-    /// From when the key counts, since the epoch.
-    pub not_before: Option<Duration>,
-    /// When the key's use ends, since the epoch.
-    pub expires: Option<Duration>,
+    pub remote: Option<(usize, NonZeroU32)>,
+    /// From when and until when it holds, in milliseconds since the epoch.
+    begin: u64,
+    end: u64,
 }
 
 impl Proof {
     /// The proof by a key, of the fetched set of this index and generation if of any.
-    pub fn by(key: &Key, remote: Option<(usize, u64)>) -> Proof {
+    pub fn by(key: &Key, remote: Option<(usize, NonZeroU32)>) -> Proof {
+        Proof::always(remote).within((
+            key.not_before().unwrap_or_default(),
+            key.expires().unwrap_or(Duration::MAX),
+        ))
+    }
+
+    /// A proof that holds as long as the key set does.
+    pub(crate) fn always(remote: Option<(usize, NonZeroU32)>) -> Proof {
         Proof {
             remote,
-            not_before: key.not_before(),
-            expires: key.expires(),
+            begin: 0,
+            end: u64::MAX,
         }
     }
 
-    /// Whether the key still counts at `now` as far as its own span goes.
+    /// The same where it holds within this span only. Parts of a millisecond don't count.
+    pub fn within(self, (begin, end): (Duration, Duration)) -> Proof {
+        let begin = begin.saturating_add(Duration::from_nanos(999_999));
+        Proof {
+            begin: self.begin.max(millis(begin)),
+            end: self.end.min(millis(end)),
+            ..self
+        }
+    }
+
+    /// Whether it holds at `now` as far as times tell: the key's and the token's.
     pub fn is_live(&self, now: Duration) -> bool {
-        self.not_before.is_none_or(|begin| begin <= now) && self.expires.is_none_or(|end| now < end)
+        (self.begin..self.end).contains(&millis(now))
     }
 }
 
@@ -99,7 +117,7 @@ impl VerifiedTokens {
         same.then(|| found.clone())
     }
 
-    /// Keeps a token that was verified, if it was seen before.
+    /// Keeps a token that was verified, if it was seen before; whether it was.
     pub fn put(
         &self,
         authenticator: usize,
@@ -107,10 +125,10 @@ impl VerifiedTokens {
         proof: Proof,
         claims: &Rc<Claims>,
         identity: Option<&Identity>,
-    ) {
+    ) -> bool {
         let hash = hash(authenticator, token);
         if !self.was_seen(hash) {
-            return;
+            return false;
         }
         let verified = VerifiedToken {
             authenticator,
@@ -119,7 +137,7 @@ impl VerifiedTokens {
             identity: identity.cloned(),
             token: token.into(),
         };
-        self.tokens.borrow_mut().insert(hash, Rc::new(verified));
+        self.tokens.borrow_mut().insert(hash, Rc::new(verified))
     }
 
     /// Whether a hash was seen lately; from now on it was.
@@ -163,10 +181,9 @@ fn same_bytes(one: &[u8], other: &[u8]) -> bool {
 }
 
 impl Weigh for Rc<VerifiedToken> {
-    /// The token itself, its claims as JSON and as expressions see them, and what was made of
-    /// them.
+    /// The token itself, its claims, and about what is made of them: that comes with the requests.
     fn weight(&self) -> usize {
-        1024 + 4 * self.token.len()
+        1024 + self.token.len() + self.claims.bytes()
     }
 }
 
@@ -174,16 +191,16 @@ impl Weigh for Rc<VerifiedToken> {
 mod tests {
     use super::*;
 
-    const POLICY_KEY: Proof = Proof {
-        remote: None,
-        not_before: None,
-        expires: None,
-    };
-
     fn put(cache: &VerifiedTokens, authenticator: usize, token: &str) {
         let claims = Claims::parse(br#"{"sub":"a"}"#).unwrap();
         let claims = Rc::new(claims);
-        cache.put(authenticator, token.as_bytes(), POLICY_KEY, &claims, None);
+        cache.put(
+            authenticator,
+            token.as_bytes(),
+            Proof::always(None),
+            &claims,
+            None,
+        );
     }
 
     fn token(number: usize, length: usize) -> String {
@@ -256,8 +273,7 @@ mod tests {
             assert_eq!(tokens.limiter().bytes(), held);
             assert!(held <= MAX_BYTES && tokens.len() <= MAX_TOKENS, "{length}");
             assert!(tokens.len() > 50, "{length}: {}", tokens.len());
-            // A token is held itself and, in its claims, some times over (see `weight`).
-            let least = 4 * token(0, length).len();
+            let least = token(0, length).len();
             assert!(
                 tokens.len() * least <= MAX_BYTES,
                 "{length}: {}",
@@ -267,16 +283,19 @@ mod tests {
     }
 
     #[test]
-    fn a_key_counts_within_its_span() {
-        let at = Duration::from_secs;
-        let proof = Proof {
-            not_before: Some(at(10)),
-            expires: Some(at(20)),
-            ..POLICY_KEY
-        };
+    fn a_proof_holds_within_every_span() {
+        let at = Duration::from_millis;
+        let proof = Proof::always(None).within((at(10), at(30)));
+        let proof = proof.within((at(5), at(20))).within((at(7), Duration::MAX));
         for (now, live) in [(9, false), (10, true), (19, true), (20, false)] {
             assert_eq!(proof.is_live(at(now)), live, "{now}");
         }
-        assert!(POLICY_KEY.is_live(at(0)));
+        assert!(Proof::always(None).is_live(at(0)));
+        // Of parts of a millisecond it makes none too much.
+        let part = Duration::from_micros(1);
+        let proof = Proof::always(None).within((at(10) + part, at(20) + part));
+        for (now, live) in [(10, false), (11, true), (19, true), (20, false)] {
+            assert_eq!(proof.is_live(at(now) + part / 2), live, "{now}");
+        }
     }
 }

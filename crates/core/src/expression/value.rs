@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use super::error::EvaluationError;
+use crate::cache::chunk;
 use crate::jose::json::Json;
 
 /// Most parts (members, items, leaves) that a value may have when it is turned into JSON. Values
@@ -203,6 +204,18 @@ impl Map {
         &self.0
     }
 
+    /// See [`Value::bytes`].
+    pub fn bytes(&self) -> usize {
+        let parts = self.0.iter().map(|(key, value)| {
+            let key = match key {
+                Key::String(text) => shared(text.len()),
+                Key::Bool(_) | Key::Int(_) | Key::Uint(_) => 0,
+            };
+            key + value.bytes()
+        });
+        shared(size_of_val::<[(Key, Value)]>(&self.0)) + parts.sum::<usize>()
+    }
+
     /// How many members there are.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -292,6 +305,21 @@ impl Value {
                     .iter()
                     .map(|(name, member)| (name.as_str(), Self::from_json(member))),
             ),
+        }
+    }
+
+    /// What its parts take on the module's heap, in bytes; what is shared counts every time it
+    /// appears. Its depth is bounded by where it comes from.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Uint(_) | Self::Double(_) => 0,
+            Self::String(text) => shared(text.len()),
+            Self::Bytes(bytes) => shared(bytes.len()),
+            Self::List(items) => {
+                let parts = items.iter().map(Self::bytes);
+                shared(size_of_val::<[Self]>(items)) + parts.sum::<usize>()
+            }
+            Self::Map(map) => map.bytes(),
         }
     }
 
@@ -415,6 +443,11 @@ impl From<Map> for Value {
     fn from(map: Map) -> Self {
         Self::Map(map)
     }
+}
+
+/// What so many bytes behind two counts take.
+fn shared(bytes: usize) -> usize {
+    chunk(bytes + 2 * size_of::<usize>())
 }
 
 struct JsonRoom {

@@ -16,8 +16,45 @@ pub enum Verdict {
     Answer(Response),
 }
 
-/// Names and values of headers that several requests share.
-pub type ReadyHeaders = Rc<[(String, Vec<u8>)]>;
+/// Names and values of headers that several requests share: in front of each pair the lengths of
+/// both, 32 bits each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadyHeaders(Rc<[u8]>);
+
+impl ReadyHeaders {
+    /// These.
+    pub fn of(headers: &[(String, Vec<u8>)]) -> ReadyHeaders {
+        let size = |(name, value): &(String, Vec<u8>)| 8 + name.len() + value.len();
+        let mut all = Vec::with_capacity(headers.iter().map(size).sum());
+        for (name, value) in headers {
+            // None is as long as 4 GiB.
+            for length in [name.len(), value.len()] {
+                all.extend_from_slice(&(length as u32).to_le_bytes());
+            }
+            all.extend_from_slice(name.as_bytes());
+            all.extend_from_slice(value);
+        }
+        ReadyHeaders(all.into())
+    }
+
+    /// Names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut left = &*self.0;
+        std::iter::from_fn(move || {
+            let (name, rest) = left.split_first_chunk()?;
+            let (value, rest) = rest.split_first_chunk()?;
+            let (name, rest) = rest.split_at_checked(u32::from_le_bytes(*name) as usize)?;
+            let (value, rest) = rest.split_at_checked(u32::from_le_bytes(*value) as usize)?;
+            left = rest;
+            Some((name, value))
+        })
+    }
+
+    /// How many bytes they take.
+    pub fn size(&self) -> usize {
+        self.0.len()
+    }
+}
 
 /// How a request's head changes on its way to the upstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,10 +71,10 @@ pub struct Forward {
 
 impl Forward {
     /// All headers to set.
-    pub fn to_set(&self) -> impl Iterator<Item = &(String, Vec<u8>)> {
-        self.set
-            .iter()
-            .chain(self.ready.iter().flat_map(|ready| ready.iter()))
+    pub fn to_set(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let set = self.set.iter();
+        set.map(|(name, value)| (name.as_bytes(), value.as_slice()))
+            .chain(self.ready.iter().flat_map(ReadyHeaders::iter))
     }
 }
 
@@ -154,6 +191,31 @@ impl Refusal {
         Refusal {
             retry_after: Some(retry_after),
             ..Refusal::of(reason)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_headers_come_out_as_they_went_in() {
+        let pair = |name: &str, value: &[u8]| (name.to_owned(), value.to_vec());
+        for headers in [
+            vec![],
+            vec![pair("a", b"")],
+            vec![
+                pair("x-auth-client", b"shop"),
+                pair("b", b"\xff\0"),
+                pair("c", &[7; 70_000]),
+            ],
+        ] {
+            let ready = ReadyHeaders::of(&headers);
+            let out = ready
+                .iter()
+                .map(|(name, value)| pair(std::str::from_utf8(name).unwrap(), value));
+            assert_eq!(out.collect::<Vec<_>>(), headers);
         }
     }
 }

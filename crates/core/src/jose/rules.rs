@@ -103,11 +103,22 @@ impl ClaimRules {
         }
     }
 
-    /// Judges the times alone, for claims that passed [`ClaimRules::check`] earlier.
-    ///
-    /// # Errors
-    /// As [`ClaimRules::check`].
-    pub fn check_times(&self, claims: &Claims, now: Duration) -> Result<(), TokenError> {
+    /// From when and until when claims that pass [`ClaimRules::check`] now do so, by their times.
+    pub fn span(&self, claims: &Claims) -> (Duration, Duration) {
+        let begins = [claims.not_before(), claims.issued_at()];
+        let begin = begins.into_iter().flatten().max().unwrap_or_default();
+        let mut begin = begin.saturating_sub(self.leeway);
+        let Some(exp) = claims.expires() else {
+            return (begin, Duration::MAX);
+        };
+        if let (Some(max), None) = (self.max_lifetime, claims.issued_at()) {
+            let most = max.saturating_add(self.leeway);
+            begin = begin.max(exp.saturating_sub(most));
+        }
+        (begin, exp.saturating_add(self.leeway))
+    }
+
+    fn check_times(&self, claims: &Claims, now: Duration) -> Result<(), TokenError> {
         let latest = now.saturating_add(self.leeway);
         if let Some(exp) = claims.expires() {
             // RFC 7519 §4.1.4: valid before exp, no longer at it.
@@ -179,6 +190,40 @@ mod tests {
     fn check(rules: &ClaimRules, claims: Json) -> Result<(), TokenError> {
         let claims = Claims::parse(claims.to_string().as_bytes()).unwrap();
         rules.check(None, &claims, Duration::from_secs(NOW))
+    }
+
+    #[test]
+    fn the_span_is_when_the_times_pass() {
+        let times = |max_lifetime: Option<u64>, claims: Json| {
+            let rules = ClaimRules {
+                require_exp: max_lifetime.is_some(),
+                max_lifetime: max_lifetime.map(Duration::from_secs),
+                ..ClaimRules::default()
+            };
+            let claims = Claims::parse(claims.to_string().as_bytes()).unwrap();
+            let (begin, end) = rules.span(&claims);
+            let passing: Vec<u64> = (0..500)
+                .filter(|now| {
+                    rules
+                        .check_times(&claims, Duration::from_secs(*now))
+                        .is_ok()
+                })
+                .collect();
+            let within: Vec<u64> = (0..500)
+                .filter(|now| (begin..end).contains(&Duration::from_secs(*now)))
+                .collect();
+            assert_eq!(passing, within, "{claims:?}");
+            assert!(!passing.is_empty());
+        };
+        times(None, json!({}));
+        times(None, json!({"exp": 300}));
+        times(None, json!({"exp": 300, "iat": 100}));
+        times(None, json!({"exp": 300, "iat": 100, "nbf": 120}));
+        times(None, json!({"nbf": 200, "iat": 10}));
+        times(Some(100), json!({"exp": 300}));
+        times(Some(100), json!({"exp": 300, "nbf": 250}));
+        times(Some(100), json!({"exp": 300, "iat": 200}));
+        times(Some(1000), json!({"exp": 300}));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::observe::Event;
 use crate::tokens::{Slot, SlotKey, Slots};
 use futures_util::FutureExt;
 use sha2::{Digest, Sha256};
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ impl<H: Host + 'static> Gateway<H> {
         let Some(state) = self.keys.0.get(remote) else {
             return KeysState {
                 set: None,
-                generation: 0,
+                generation: NonZeroU32::MIN,
             };
         };
         let state = state.borrow();
@@ -207,7 +208,8 @@ impl<H: Host + 'static> Gateway<H> {
                 }
                 state.set = Some(Rc::new(set));
                 state.digest = digest;
-                state.generation += 1;
+                let next = state.generation.checked_add(1);
+                state.generation = next.unwrap_or(NonZeroU32::MIN);
                 state.unknown.changed();
             }
             Err(problem) => {

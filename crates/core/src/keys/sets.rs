@@ -4,6 +4,7 @@ use super::UnknownKids;
 use crate::jose::KeySet;
 use futures_util::future::{LocalBoxFuture, Shared};
 use std::cell::RefCell;
+use std::num::NonZeroU32;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ pub struct KeysState {
     /// The keys; `None` before the first fetch, or when they are too old to be trusted.
     pub set: Option<Rc<KeySet>>,
     /// Grows with every change of the set: what was verified under another is checked anew.
-    pub generation: u64,
+    pub generation: NonZeroU32,
 }
 
 pub(super) type Flight = Shared<LocalBoxFuture<'static, ()>>;
@@ -40,7 +41,7 @@ pub(super) type Flight = Shared<LocalBoxFuture<'static, ()>>;
 /// One set's state.
 pub(super) struct SetState {
     pub set: Option<Rc<KeySet>>,
-    pub generation: u64,
+    pub generation: NonZeroU32,
     pub digest: [u8; 32],
     /// When the set was last known to be its server's word.
     pub fetched_at: Duration,
@@ -71,7 +72,7 @@ impl RemoteSets {
     pub fn new(count: usize) -> RemoteSets {
         let fresh = || SetState {
             set: None,
-            generation: 0,
+            generation: NonZeroU32::MIN,
             digest: [0; 32],
             fetched_at: Duration::ZERO,
             due: Duration::ZERO,

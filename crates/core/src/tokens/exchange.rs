@@ -189,7 +189,7 @@ impl Exchange {
             scope.set(
                 Variable::Client,
                 Value::from_json(&json!({
-                    "id": pair.id,
+                    "id": &*pair.id,
                     "secret": pair.secret.expose(),
                 })),
             );
@@ -211,7 +211,7 @@ impl Exchange {
     ) -> Result<Vec<(String, String)>, UnevaluableRequest> {
         let mut fields = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
         if self.auth != ClientAuth::Basic {
-            fields.push(("client_id".to_owned(), pair.id.clone()));
+            fields.push(("client_id".to_owned(), pair.id.to_string()));
         }
         match (self.auth, scope.get(Variable::Assertion)) {
             (ClientAuth::Post | ClientAuth::Json, _) => {

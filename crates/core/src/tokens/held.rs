@@ -1,11 +1,11 @@
 //! The tokens that this worker used lately.
 
-use super::{Pair, SlotKey, Times};
-use crate::authenticate::{Identity, Proof};
-use crate::cache::{AsItIs, ByBytes, ByPrefix, Weigh, mix};
+use super::{Pair, Times};
+use crate::authenticate::{ClientFacts, Identity, MadeHeaders, Proof};
+use crate::cache::{AsItIs, ByBytes, Weigh, chunk, millis, mix};
 use crate::jose::Claims;
-use schnellru::{ByLength, LruMap};
-use std::cell::RefCell;
+use schnellru::LruMap;
+use std::cell::{Cell, Ref, RefCell};
 use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,211 +13,329 @@ use zeroize::Zeroizing;
 
 /// How many tokens one worker holds; the least recently used goes first. What was let go
 /// is still on the shared board.
-const HELD: u32 = 16_384;
-/// What a held token takes beside its own text, in bytes: the pair it is for, what is known of
-/// its bearer, its headers, and the places in the maps (measured in the module: some 1240).
-const BESIDE: usize = 1250;
-/// How often a token's length its claims take, as JSON and as expressions see them.
-const CLAIMS: usize = 3;
+const HELD: usize = 14_336;
+/// What their places take, in bytes: 25 each. Once many tokens came and went there are more than
+/// twice as many places.
+const PLACES: usize = 25 * 32_768;
+/// What [`Held`], [`Pair`], [`Verified`] and [`ClientFacts`] take in the module, with the counts
+/// beside them where they have any.
+const OF_HELD: usize = 72;
+const OF_PAIR: usize = 28;
+const OF_VERIFIED: usize = 56;
+const OF_CLIENT: usize = 36;
+#[cfg(target_pointer_width = "32")]
+const _: () = {
+    assert!(size_of::<Held>() + 8 == OF_HELD);
+    assert!(size_of::<Pair>() + 8 == OF_PAIR);
+    assert!(size_of::<Verified>() == OF_VERIFIED);
+    assert!(size_of::<ClientFacts>() + 8 == OF_CLIENT);
+};
 
 /// A token and what was learnt from it.
 pub struct Held {
     /// The token: visible ASCII. It is wiped when nobody uses it any more.
     pub token: Zeroizing<String>,
-    /// Its times.
-    pub times: Times,
-    /// Where it stands on the shared board.
-    pub key: SlotKey,
+    /// The exchange that gave it, by index in the policy.
+    pub exchange: usize,
+    /// Whose token it is. Wiped with it: only as long as a worker holds a token can it get the
+    /// next one.
+    pub pair: Rc<Pair>,
+    /// Its times, in milliseconds since the epoch.
+    since: u64,
+    refresh_at: u64,
+    end: u64,
+    /// Whether a request used the token since it was obtained.
+    used: Cell<bool>,
     /// What jwt authenticators made of it, so that a signature is checked once for each
     /// worker and authenticator.
-    pub verified: RefCell<Vec<Rc<Verified>>>,
+    verified: RefCell<Vec<Verified>>,
 }
 
 /// Which token a request was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Injected {
-    /// Where it stands.
-    pub key: SlotKey,
-    /// When it was obtained: no two tokens of one key share it.
+    /// Its pair's place.
+    place: u64,
+    /// When it was obtained: no two tokens of one pair share it.
     pub since: Duration,
 }
 
 /// What one authenticator made of a token. Whether it still stands is the caller's to judge.
+#[derive(Clone)]
 pub struct Verified {
     /// The client_credentials authenticator, by index in the policy: what satisfies one may not
     /// satisfy another.
     pub authenticator: usize,
     /// What proved the token.
     pub proof: Proof,
-    /// Its claims; their times alone where nothing else is asked of them any more.
-    pub claims: Rc<Claims>,
-    /// Who calls with it, without the token itself; `None` where that depends on the request,
-    /// too, or isn't known yet.
-    pub identity: Option<Identity>,
+    /// Its claims, where anything is asked of them any more.
+    pub claims: Option<Rc<Claims>>,
+    /// Who calls with it; `None` where that depends on the request, too, or isn't known yet.
+    pub bearer: Option<Bearer>,
+}
+
+/// Who calls with a held token, without what the token and its pair tell anyway.
+#[derive(Clone)]
+pub struct Bearer {
+    /// The client of the store that it is; `None` for one that only its pair names.
+    client: Option<Rc<ClientFacts>>,
+    tenant: Option<Rc<str>>,
+    scopes: Rc<[String]>,
+    made: Option<Rc<MadeHeaders>>,
+}
+
+impl Bearer {
+    /// Keeps who calls, whose client is the pair's. What is `bare` of a client is shared.
+    pub fn of(identity: &Identity, bare: &ClientFacts) -> Bearer {
+        let client = identity.client.clone();
+        let scopes = match identity.scopes.is_empty() {
+            true => &bare.scopes,
+            false => &identity.scopes,
+        };
+        Bearer {
+            client: client.filter(|client| !client.is_bare()).map(Rc::new),
+            tenant: identity.tenant.clone(),
+            scopes: scopes.clone(),
+            made: identity.made.clone(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let client = self.client.as_ref().map_or(0, |_| chunk(OF_CLIENT));
+        let tenant = self.tenant.as_ref();
+        let tenant = tenant.map_or(0, |tenant| shared(tenant.len()));
+        let scopes = match self.scopes.len() {
+            0 => 0,
+            count => shared(12 * count),
+        };
+        let each_scope = self.scopes.iter().map(|scope| chunk(scope.len()));
+        let made = self.made.as_ref().map_or(0, |made| made.bytes());
+        client + tenant + scopes + each_scope.sum::<usize>() + made
+    }
+}
+
+/// What a text or bytes take behind a count.
+fn shared(length: usize) -> usize {
+    chunk(8 + length)
 }
 
 impl Held {
     /// A token that was not verified yet.
-    pub fn new(key: SlotKey, token: Zeroizing<String>, times: Times) -> Held {
+    pub fn new(exchange: usize, pair: &Pair, token: Zeroizing<String>, times: Times) -> Held {
         Held {
             token,
-            times,
-            key,
+            exchange,
+            pair: Rc::new(pair.clone()),
+            since: millis(times.since),
+            refresh_at: millis(times.refresh_at),
+            end: millis(times.end),
+            used: Cell::default(),
             verified: RefCell::default(),
+        }
+    }
+
+    /// Its times.
+    pub fn times(&self) -> Times {
+        Times {
+            since: Duration::from_millis(self.since),
+            refresh_at: Duration::from_millis(self.refresh_at),
+            end: Duration::from_millis(self.end),
         }
     }
 
     /// Which token this is.
     pub fn tag(&self) -> Injected {
         Injected {
-            key: self.key,
-            since: self.times.since,
+            place: place(self.exchange, &self.pair),
+            since: Duration::from_millis(self.since),
         }
     }
 
     /// What this authenticator made of it.
-    pub fn verified_by(&self, authenticator: usize) -> Option<Rc<Verified>> {
-        let verified = self.verified.borrow();
-        let mut all = verified.iter();
-        all.find(|verified| verified.authenticator == authenticator)
-            .cloned()
+    pub fn verified_by(&self, authenticator: usize) -> Option<Ref<'_, Verified>> {
+        let all = self.verified.borrow();
+        let by = |verified: &&Verified| verified.authenticator == authenticator;
+        Ref::filter_map(all, |all| all.iter().find(by)).ok()
+    }
+
+    /// Who calls with it, by what an authenticator made of it, if it kept that.
+    pub fn bearer(&self, verified: &Verified, bare: &ClientFacts) -> Option<Identity> {
+        let bearer = verified.bearer.as_ref()?;
+        let client = match &bearer.client {
+            Some(client) => ClientFacts::clone(client),
+            None => ClientFacts {
+                id: self.pair.id.clone(),
+                ..bare.clone()
+            },
+        };
+        Some(Identity {
+            client: Some(client),
+            tenant: bearer.tenant.clone(),
+            scopes: bearer.scopes.clone(),
+            claims: verified.claims.clone(),
+            metadata: None,
+            is_token: true,
+            exchanged: None,
+            made: bearer.made.clone(),
+            authorization_verified: false,
+        })
     }
 
     /// Remembers what an authenticator made of it.
     pub fn remember(&self, verified: Verified) {
         let mut all = self.verified.borrow_mut();
         all.retain(|other| other.authenticator != verified.authenticator);
-        all.push(Rc::new(verified));
+        all.reserve_exact(1);
+        all.push(verified);
     }
 
     /// The same token with another time to be replaced.
     pub fn refreshed_at(&self, refresh_at: Duration) -> Held {
         Held {
             token: self.token.clone(),
-            times: Times {
-                refresh_at,
-                ..self.times
-            },
-            key: self.key,
+            exchange: self.exchange,
+            pair: self.pair.clone(),
+            since: self.since,
+            refresh_at: millis(refresh_at),
+            end: self.end,
+            used: self.used.clone(),
             verified: RefCell::new(self.verified.borrow().clone()),
         }
+    }
+
+    fn is_of(&self, exchange: usize, pair: &Pair) -> bool {
+        self.exchange == exchange && *self.pair == *pair
+    }
+
+    /// What it takes in the module, beside its place. Measured there: 977 bytes of a token of 500
+    /// with two scopes, whose pair takes 42.
+    fn bytes(&self) -> usize {
+        let Pair { id, secret, body } = &*self.pair;
+        let pair = chunk(OF_PAIR)
+            + shared(id.len())
+            + chunk(secret.expose().len())
+            + body.as_ref().map_or(0, |body| chunk(body.expose().len()));
+        let verified = self.verified.borrow();
+        let told = verified.iter().map(|verified| {
+            let claims = verified.claims.as_deref();
+            claims.map_or(0, Claims::bytes) + verified.bearer.as_ref().map_or(0, Bearer::bytes)
+        });
+        chunk(OF_HELD)
+            + chunk(self.token.len())
+            + pair
+            + chunk(OF_VERIFIED * verified.len())
+            + told.sum::<usize>()
     }
 }
 
 /// Tokens aren't shown.
 impl std::fmt::Debug for Held {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Held(until {:?})", self.times.end)
+        write!(f, "Held(until {:?})", self.times().end)
     }
 }
 
 /// A bounded number of held tokens.
 pub struct HeldTokens {
-    tokens: LruMap<SlotKey, Entry, ByBytes, ByPrefix>,
-    /// Where a pair's token stands, by a hash of the pair: it spares most requests the digests
-    /// that a key takes. Two pairs that share a hash only displace each other here.
-    places: LruMap<u64, SlotKey, ByLength, BuildHasherDefault<AsItIs>>,
-    keeps_claims: bool,
+    /// By a hash of the pair, which spares most requests the digests that a key of the board
+    /// takes. Two pairs that share a hash only displace each other.
+    tokens: LruMap<u64, Entry, ByBytes, BuildHasherDefault<AsItIs>>,
 }
 
-/// A token, what it was obtained with, and whether anybody wants it.
+/// A token, and what it took when it was last weighed.
 struct Entry {
     held: Rc<Held>,
-    exchange: usize,
-    /// Wiped with the entry: only as long as a worker holds a token can it get the next one.
-    pair: Rc<Pair>,
-    /// Whether a request used the token since it was obtained.
-    used: bool,
-    weight: usize,
+    weight: u32,
+}
+
+impl Entry {
+    fn new(held: Rc<Held>) -> Entry {
+        Entry {
+            weight: u32::try_from(held.bytes()).unwrap_or(u32::MAX),
+            held,
+        }
+    }
 }
 
 impl Weigh for Entry {
     fn weight(&self) -> usize {
-        self.weight
+        self.weight as usize
     }
 }
 
-/// A token that is to be replaced, and what to ask with.
-pub struct Due {
-    /// The exchange, by index in the policy.
-    pub exchange: usize,
-    /// Whose token it is.
-    pub pair: Rc<Pair>,
-}
-
 impl HeldTokens {
-    /// None yet. They may take so many bytes in all; `keeps_claims` where their claims are kept
-    /// with them.
-    pub fn new(bytes: usize, keeps_claims: bool) -> HeldTokens {
+    /// None yet. They may take so many bytes in all, their places included.
+    pub fn new(bytes: usize) -> HeldTokens {
+        let bound = ByBytes::new(HELD, bytes.saturating_sub(PLACES));
         HeldTokens {
-            tokens: LruMap::with_hasher(ByBytes::new(HELD as usize, bytes), ByPrefix),
-            places: LruMap::with_hasher(ByLength::new(HELD), BuildHasherDefault::default()),
-            keeps_claims,
+            tokens: LruMap::with_hasher(bound, BuildHasherDefault::default()),
         }
     }
 
     /// The token that a request with this pair uses, where it isn't to be replaced yet.
     pub fn in_use(&mut self, exchange: usize, pair: &Pair, now: Duration) -> Option<Rc<Held>> {
-        let key = *self.places.get(&hash(exchange, pair))?;
-        let entry = self.tokens.get(&key)?;
-        let times = &entry.held.times;
-        let good = times.end > now && times.refresh_at > now;
-        if !good || entry.exchange != exchange || *entry.pair != *pair {
-            return None;
-        }
-        entry.used = true;
-        Some(entry.held.clone())
+        let now = millis(now);
+        let held = self.of(exchange, pair)?;
+        let good = held.end > now && held.refresh_at > now;
+        good.then(|| {
+            held.used.set(true);
+            held.clone()
+        })
     }
 
-    /// The token of a key, if it isn't over.
-    pub fn get(&mut self, key: &SlotKey, now: Duration) -> Option<Rc<Held>> {
-        let entry = self.tokens.get(key)?;
-        (entry.held.times.end > now).then(|| entry.held.clone())
+    /// The token of a pair, if it isn't over.
+    pub fn get(&mut self, exchange: usize, pair: &Pair, now: Duration) -> Option<Rc<Held>> {
+        let held = self.of(exchange, pair)?;
+        (held.end > millis(now)).then(|| held.clone())
+    }
+
+    fn of(&mut self, exchange: usize, pair: &Pair) -> Option<&Rc<Held>> {
+        let entry = self.tokens.get(&place(exchange, pair))?;
+        entry.held.is_of(exchange, pair).then_some(&entry.held)
     }
 
     /// Holds a token. The same one with other times is still as used as it was.
-    pub fn put(&mut self, exchange: usize, pair: &Pair, held: Rc<Held>) {
-        let earlier = self.tokens.remove(&held.key);
-        let used = earlier
-            .as_ref()
-            .is_some_and(|entry| entry.used && entry.held.times.since == held.times.since);
-        let length = held.token.len();
-        let claims = if self.keeps_claims {
-            CLAIMS * length
-        } else {
-            0
-        };
-        let entry = Entry {
-            exchange,
-            pair: earlier.map_or_else(|| Rc::new(pair.clone()), |entry| entry.pair),
-            used,
-            weight: BESIDE + length + claims,
-            held,
-        };
-        self.places.insert(hash(exchange, pair), entry.held.key);
-        self.tokens.insert(entry.held.key, entry);
+    pub fn put(&mut self, held: Rc<Held>) {
+        let place = place(held.exchange, &held.pair);
+        let earlier = self.tokens.peek(&place).map(|entry| &entry.held);
+        let used = earlier.is_some_and(|earlier| {
+            let same = earlier.since == held.since && earlier.is_of(held.exchange, &held.pair);
+            same && earlier.used.get()
+        });
+        held.used.set(used);
+        self.tokens.insert(place, Entry::new(held));
+    }
+
+    /// Counts what was learnt from a token since it was put here.
+    pub fn weigh(&mut self, held: &Rc<Held>) {
+        let place = place(held.exchange, &held.pair);
+        let found = self.tokens.peek(&place);
+        if found.is_some_and(|entry| Rc::ptr_eq(&entry.held, held)) {
+            self.tokens.insert(place, Entry::new(held.clone()));
+        }
     }
 
     /// A request uses a token.
-    pub fn mark_used(&mut self, key: &SlotKey) {
-        if let Some(entry) = self.tokens.get(key) {
-            entry.used = true;
+    pub fn mark_used(&mut self, exchange: usize, pair: &Pair) {
+        if let Some(held) = self.of(exchange, pair) {
+            held.used.set(true);
         }
     }
 
-    /// Lets a token go.
-    pub fn remove(&mut self, key: &SlotKey) -> Option<Rc<Held>> {
-        self.tokens.remove(key).map(|entry| entry.held)
+    /// Lets a pair's token go.
+    pub fn remove(&mut self, exchange: usize, pair: &Pair) -> Option<Rc<Held>> {
+        self.of(exchange, pair)?;
+        let entry = self.tokens.remove(&place(exchange, pair))?;
+        Some(entry.held)
     }
 
-    /// Lets the token go that was obtained then; whether it was there.
-    pub fn discard(&mut self, tag: &Injected) -> bool {
-        let found = self.tokens.peek(&tag.key);
-        let found = found.is_some_and(|entry| entry.held.times.since == tag.since);
-        if found {
-            self.tokens.remove(&tag.key);
+    /// Lets the token go that was obtained then, if it was there.
+    pub fn discard(&mut self, tag: &Injected) -> Option<Rc<Held>> {
+        let entry = self.tokens.peek(&tag.place)?;
+        if entry.held.since != millis(tag.since) {
+            return None;
         }
-        found
+        self.tokens.remove(&tag.place).map(|entry| entry.held)
     }
 
     /// Lets go what is over, or near its end and unused: what became of that the board says.
@@ -226,34 +344,32 @@ impl HeldTokens {
         &mut self,
         now: Duration,
         most: usize,
-        may: impl Fn(&SlotKey, usize) -> bool,
-    ) -> Vec<Due> {
-        let over: Vec<SlotKey> = self
+        may: impl Fn(&Held) -> bool,
+    ) -> Vec<Rc<Held>> {
+        let now = millis(now);
+        let over: Vec<u64> = self
             .tokens
             .iter()
-            .filter(|(_, Entry { held, used, .. })| {
-                held.times.end <= now || (!used && held.times.refresh_at <= now)
+            .filter(|(_, Entry { held, .. })| {
+                held.end <= now || (!held.used.get() && held.refresh_at <= now)
             })
-            .map(|(key, _)| *key)
+            .map(|(place, _)| *place)
             .collect();
-        for key in &over {
-            self.tokens.remove(key);
+        for place in &over {
+            self.tokens.remove(place);
         }
         self.tokens
             .iter()
-            .filter(|(_, entry)| entry.held.times.refresh_at <= now)
-            .filter(|(key, entry)| may(key, entry.exchange))
+            .map(|(_, entry)| &entry.held)
+            .filter(|held| held.refresh_at <= now && may(held))
             .take(most)
-            .map(|(_, entry)| Due {
-                exchange: entry.exchange,
-                pair: entry.pair.clone(),
-            })
+            .cloned()
             .collect()
     }
 }
 
 /// Spreads pairs. Telling two of them apart is not its work.
-fn hash(exchange: usize, pair: &Pair) -> u64 {
+fn place(exchange: usize, pair: &Pair) -> u64 {
     let body = pair.body.as_ref().map_or("", |body| body.expose());
     let mut hash = exchange as u64;
     for part in [&pair.id, pair.secret.expose(), body] {
@@ -273,39 +389,39 @@ fn hash(exchange: usize, pair: &Pair) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::ReadyHeaders;
+    use crate::jose::Claims;
     use crate::policy::document::Secret;
+    use serde_json::json;
 
-    const POLICY: [u8; 32] = [7; 32];
     const NOW: Duration = Duration::from_secs(1_000);
 
     fn pair(id: &str, secret: &str) -> Pair {
         Pair::new(id, secret).unwrap()
     }
 
-    fn put(tokens: &mut HeldTokens, exchange: usize, pair: &Pair, token: &str) -> SlotKey {
-        let key = SlotKey::of_pair(&POLICY, exchange, pair);
+    fn held(exchange: usize, pair: &Pair, token: &str) -> Rc<Held> {
         let times = Times {
             since: NOW,
             refresh_at: NOW + Duration::from_secs(50),
             end: NOW + Duration::from_secs(60),
         };
-        let held = Held::new(key, Zeroizing::new(token.to_owned()), times);
-        tokens.put(exchange, pair, Rc::new(held));
-        key
+        let token = Zeroizing::new(token.to_owned());
+        Rc::new(Held::new(exchange, pair, token, times))
     }
 
     #[test]
     fn only_the_very_pair_at_its_own_exchange_finds_its_token() {
-        let mut tokens = HeldTokens::new(1 << 20, false);
+        let mut tokens = HeldTokens::new(1 << 20);
         let own = pair("client", "a secret of some length");
-        let key = put(&mut tokens, 3, &own, "token");
+        tokens.put(held(3, &own, "token"));
         let found = |tokens: &mut HeldTokens, exchange, pair: &Pair, at| {
             let held = tokens.in_use(exchange, pair, NOW + Duration::from_secs(at));
             held.map(|held| held.token.to_string())
         };
         assert_eq!(found(&mut tokens, 3, &own, 0).as_deref(), Some("token"));
         let with_body = Pair {
-            body: Some(Secret::from("x".to_owned())),
+            body: Some(Box::new(Secret::from("x"))),
             ..own.clone()
         };
         for (exchange, other) in [
@@ -317,48 +433,131 @@ mod tests {
             (3, with_body),
         ] {
             assert_eq!(found(&mut tokens, exchange, &other, 0), None, "{other:?}");
-            // Nor where both stood in the same place.
-            tokens.places.insert(hash(exchange, &other), key);
+            // Nor where both have the same place.
+            let entry = Entry::new(held(3, &own, "token"));
+            tokens.tokens.insert(place(exchange, &other), entry);
             assert_eq!(found(&mut tokens, exchange, &other, 0), None, "{other:?}");
+            assert!(tokens.get(exchange, &other, NOW).is_none());
+            assert!(tokens.remove(exchange, &other).is_none());
+            tokens.mark_used(exchange, &other);
+            let entry = tokens.tokens.peek(&place(exchange, &other)).unwrap();
+            assert!(!entry.held.used.get());
         }
         assert!(found(&mut tokens, 3, &own, 49).is_some());
         assert_eq!(found(&mut tokens, 3, &own, 50), None, "to be replaced");
-        tokens.remove(&key);
+        tokens.remove(3, &own);
         assert_eq!(found(&mut tokens, 3, &own, 0), None);
     }
 
     #[test]
     fn debug_shows_the_end_and_not_the_token() {
-        let mut tokens = HeldTokens::new(1 << 20, false);
-        let key = put(&mut tokens, 0, &pair("client", "secret"), "hunter2");
-        let held = tokens.get(&key, NOW).unwrap();
+        let held = held(0, &pair("client", "secret"), "hunter2");
         assert_eq!(format!("{held:?}"), "Held(until 1060s)");
+    }
+
+    fn bearer(scopes: &[&str], claims: bool) -> Verified {
+        let of = |name: &str| (name.to_owned(), b"value".to_vec());
+        let made = MadeHeaders::default();
+        made.put(
+            0,
+            &ReadyHeaders::of(&[of("x-auth-client"), of("x-auth-scopes")]),
+        );
+        let bare = ClientFacts::of_id("".into());
+        let identity = Identity {
+            client: Some(bare.clone()),
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            made: Some(Rc::new(made)),
+            ..Identity::default()
+        };
+        let all = Claims::parse(br#"{"exp":5}"#).unwrap();
+        Verified {
+            authenticator: 0,
+            proof: Proof::always(None),
+            claims: claims.then(|| Rc::new(all)),
+            bearer: Some(Bearer::of(&identity, &bare)),
+        }
+    }
+
+    #[test]
+    fn who_calls_is_told_again_as_it_was() {
+        let bare = ClientFacts::of_id("".into());
+        let plain = Identity {
+            client: Some(ClientFacts::of_id("client".into())),
+            tenant: Some("acme".into()),
+            scopes: Rc::new(["orders:read".to_owned()]),
+            is_token: true,
+            ..Identity::default()
+        };
+        let of_store = |facts: ClientFacts| Identity {
+            client: Some(facts),
+            ..plain.clone()
+        };
+        let own = ClientFacts::of_id("client".into());
+        for identity in [
+            plain.clone(),
+            Identity {
+                scopes: Rc::new([]),
+                tenant: None,
+                ..plain.clone()
+            },
+            of_store(ClientFacts {
+                tenant: Some("acme".into()),
+                ..own.clone()
+            }),
+            of_store(ClientFacts {
+                scopes: Rc::new(["a".to_owned()]),
+                ..own.clone()
+            }),
+            of_store(ClientFacts {
+                metadata: Rc::new(json!({"plan": "gold"})),
+                ..own.clone()
+            }),
+        ] {
+            let held = held(0, &pair("client", "secret"), "token");
+            held.remember(Verified {
+                authenticator: 3,
+                proof: Proof::always(None),
+                claims: None,
+                bearer: Some(Bearer::of(&identity, &bare)),
+            });
+            assert!(held.verified_by(2).is_none());
+            let verified = held.verified_by(3).unwrap();
+            let told = held.bearer(&verified, &bare).unwrap();
+            assert_eq!(format!("{told:?}"), format!("{identity:?}"));
+            let metadata = |of: &Identity| of.client.as_ref().unwrap().metadata.clone();
+            assert_eq!(metadata(&told), metadata(&identity));
+        }
     }
 
     #[test]
     fn tokens_are_bounded_in_number_and_in_bytes() {
-        const MOST: usize = 1 << 20;
-        for (length, keeps_claims, fit) in [(500, false, 599), (500, true, 322), (1, false, 838)] {
-            let mut tokens = HeldTokens::new(MOST, keeps_claims);
+        const MOST: usize = 2 << 20;
+        for (length, scopes, claims, fit) in [
+            (500, &[][..], false, 1536),
+            (500, &["orders:read", "orders:write"], false, 1401),
+            (500, &[], true, 1228),
+            (1, &[], false, 3803),
+        ] {
+            let mut tokens = HeldTokens::new(MOST);
             for number in 0..20_000 {
-                let own = pair(&format!("client-{number}"), "secret");
+                let own = pair(&format!("client-{number:05}"), "secret");
                 for _ in 0..2 {
-                    put(&mut tokens, 0, &own, &"t".repeat(length));
+                    let held = held(0, &own, &"t".repeat(length));
+                    tokens.put(held.clone());
+                    held.remember(bearer(scopes, claims));
+                    tokens.weigh(&held);
                 }
             }
-            assert_eq!(tokens.tokens.len(), fit, "{length} {keeps_claims}");
+            assert_eq!(tokens.tokens.len(), fit, "{length} {scopes:?} {claims}");
             assert!(tokens.tokens.limiter().bytes() <= MOST);
+            let all = tokens.tokens.iter();
+            let taken = all.map(|(_, entry)| entry.held.bytes()).sum::<usize>();
+            assert_eq!(tokens.tokens.limiter().bytes(), taken);
         }
-        let mut tokens = HeldTokens::new(usize::MAX, false);
+        let mut tokens = HeldTokens::new(usize::MAX);
         for number in 0..HELD + 10 {
-            put(
-                &mut tokens,
-                0,
-                &pair(&format!("client-{number}"), "secret"),
-                "t",
-            );
+            tokens.put(held(0, &pair(&format!("client-{number}"), "secret"), "t"));
         }
-        assert_eq!(tokens.tokens.len(), HELD as usize);
-        assert_eq!(tokens.places.len(), HELD as usize);
+        assert_eq!(tokens.tokens.len(), HELD);
     }
 }

@@ -5,7 +5,7 @@ use super::obtain::Flight;
 use super::reply::Obtained;
 use super::slots::{Failure, Slot, Slots, Times, token_head, whole_millis};
 use super::{Breaker, Exchange, Held, Pair, Seal, SlotKey};
-use crate::authenticate::VERIFIED_BYTES;
+use crate::authenticate::{ClientFacts, VERIFIED_BYTES};
 use crate::cache::ByPrefix;
 use crate::engine::Gateway;
 use crate::host::Host;
@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 /// What tokens may take in one worker, in bytes: those that are held, and those of callers that
 /// it verified lately, which take no more than [`VERIFIED_BYTES`] of it. A worker's whole memory
 /// is to stay below 12 MiB.
-const MAX_BYTES: usize = 9 * 1024 * 1024;
+const MAX_BYTES: usize = 10_496 * 1024;
 /// How many failures one worker remembers beside the board.
 const FAILED: u32 = 1024;
 /// How old a token is at least when it is let go because an upstream refused it: with it each
@@ -59,6 +59,8 @@ pub struct Tokens {
     pub(super) quiet: RefCell<BTreeMap<usize, Throttle>>,
     pub(super) sweep: super::refresh::Sweep,
     failed: RefCell<FailedLately>,
+    /// A client of whom nothing is known: what it hasn't is shared by all such.
+    pub(crate) bare_client: ClientFacts,
 }
 
 /// Failures that the shared board has no place for; the least recently used goes first.
@@ -77,7 +79,7 @@ impl Tokens {
             true => VERIFIED_BYTES,
             false => 0,
         };
-        let held = HeldTokens::new(MAX_BYTES - verified, policy.keeps_claims());
+        let held = HeldTokens::new(MAX_BYTES - verified);
         Tokens {
             held: RefCell::new(held),
             flights: RefCell::default(),
@@ -85,6 +87,7 @@ impl Tokens {
             quiet: RefCell::default(),
             sweep: super::refresh::Sweep::default(),
             failed: RefCell::default(),
+            bare_client: ClientFacts::of_id("".into()),
         }
     }
 
@@ -119,9 +122,19 @@ impl<H: Host> Gateway<H> {
 
     /// Lets a token go that is of no use, so that another is asked for; what another worker
     /// knows that is newer stays.
-    pub fn discard_token(&self, token: &Injected) {
-        self.tokens.held.borrow_mut().discard(token);
-        Slots(&self.host).discard(&token.key, token.since, self.host.now());
+    pub fn discard_token(&self, token: &Held) {
+        self.tokens.held.borrow_mut().discard(&token.tag());
+        self.empty_slot(token);
+    }
+
+    fn empty_slot(&self, token: &Held) {
+        let since = token.times().since;
+        Slots(&self.host).discard(&self.key_of(token), since, self.host.now());
+    }
+
+    /// Where a held token stands on the board.
+    pub(super) fn key_of(&self, held: &Held) -> SlotKey {
+        SlotKey::of_pair(&self.policy.digest, held.exchange, &held.pair)
     }
 
     /// An upstream answered 401 to a request with this token: it is let go, unless it is so
@@ -132,31 +145,30 @@ impl<H: Host> Gateway<H> {
         if age.is_some_and(|age| age < MIN_AGE) {
             return;
         }
-        if self.tokens.held.borrow_mut().discard(token) {
+        let held = self.tokens.held.borrow_mut().discard(token);
+        if let Some(held) = held {
             self.host.count(Event::TokenRejected);
-            Slots(&self.host).discard(&token.key, token.since, self.host.now());
+            self.empty_slot(&held);
         }
     }
 
     pub(super) fn known(&self, exchange: usize, pair: &Pair, key: &SlotKey) -> Lookup {
         let now = self.host.now();
-        let held = self.tokens.held.borrow_mut().get(key, now);
+        let held = self.tokens.held.borrow_mut().get(exchange, pair, now);
         if let Some(held) = &held
-            && held.times.refresh_at > now
+            && held.times().refresh_at > now
         {
             return Lookup::Found(held.clone());
         }
         match Slots(&self.host).get(key, now) {
             Some(Slot::Token { times, sealed }) => match (held, times.since) {
                 // The same token, whose verification is still good.
-                (Some(held), since) if held.times.since == since => {
-                    let held = held.refreshed_at(times.refresh_at);
-                    Lookup::Found(self.hold(exchange, pair, held))
+                (Some(held), since) if held.times().since == since => {
+                    Lookup::Found(self.hold(held.refreshed_at(times.refresh_at)))
                 }
                 (held, _) => match self.opened(pair, key, &times, &sealed) {
                     Some(token) => {
-                        let held = Held::new(*key, token, times);
-                        Lookup::Found(self.hold(exchange, pair, held))
+                        Lookup::Found(self.hold(Held::new(exchange, pair, token, times)))
                     }
                     // Not sealed by anybody who holds the pair: nothing is there, and nobody is
                     // to wait for its end.
@@ -171,7 +183,7 @@ impl<H: Host> Gateway<H> {
                 end,
             }) => {
                 // What the endpoint refuses now isn't served once that is forgotten, either.
-                self.tokens.held.borrow_mut().remove(key);
+                self.tokens.held.borrow_mut().remove(exchange, pair);
                 Lookup::Failed(Failed {
                     failure: Failure::Refused,
                     end,
@@ -205,11 +217,12 @@ impl<H: Host> Gateway<H> {
     }
 
     /// What stands on the board for a held token.
-    pub(super) fn sealed(&self, pair: &Pair, held: &Held) -> Slot {
-        let seal = Seal::new(&self.policy.digest, pair, &held.key);
-        let head = token_head(&held.key, &held.times);
+    pub(super) fn sealed(&self, key: &SlotKey, held: &Held) -> Slot {
+        let times = held.times();
+        let seal = Seal::new(&self.policy.digest, &held.pair, key);
+        let head = token_head(key, &times);
         Slot::Token {
-            times: held.times,
+            times,
             sealed: seal.close(&head, held.token.as_bytes()),
         }
     }
@@ -272,9 +285,9 @@ impl<H: Host> Gateway<H> {
             refresh_at: whole_millis(end.saturating_sub(before)),
             end,
         };
-        let held = Held::new(*key, token, times);
-        Slots(&self.host).put(key, &self.sealed(pair, &held), now);
-        self.hold(exchange, pair, held)
+        let held = Held::new(exchange, pair, token, times);
+        Slots(&self.host).put(key, &self.sealed(key, &held), now);
+        self.hold(held)
     }
 
     /// Remembers a failure, for this worker and the others.
@@ -297,10 +310,14 @@ impl<H: Host> Gateway<H> {
         }
     }
 
-    pub(super) fn hold(&self, exchange: usize, pair: &Pair, held: Held) -> Rc<Held> {
+    pub(super) fn hold(&self, held: Held) -> Rc<Held> {
         let held = Rc::new(held);
-        let mut all = self.tokens.held.borrow_mut();
-        all.put(exchange, pair, held.clone());
+        self.tokens.held.borrow_mut().put(held.clone());
         held
+    }
+
+    /// Counts what was learnt from a held token.
+    pub(crate) fn weigh_token(&self, held: &Rc<Held>) {
+        self.tokens.held.borrow_mut().weigh(held);
     }
 }

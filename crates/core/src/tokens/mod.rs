@@ -20,7 +20,7 @@ mod signed;
 mod slots;
 
 pub use exchange::{ClientAuth, Exchange, Pointers};
-pub use held::{Due, Held, HeldTokens, Injected, Verified};
+pub use held::{Bearer, Held, HeldTokens, Injected, Verified};
 pub use known::{Failed, Lookup, Tokens};
 pub use pair::{Pair, SlotKey};
 pub use resilience::{Breaker, BreakerSettings, Retry};

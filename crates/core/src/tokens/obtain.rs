@@ -47,9 +47,9 @@ impl<H: Host + 'static> Gateway<H> {
         }
         let lookup = self.known(exchange, pair, &key);
         if let Lookup::Found(held) = &lookup {
-            self.tokens.held.borrow_mut().mark_used(&key);
+            self.tokens.held.borrow_mut().mark_used(exchange, pair);
             // Where each request must make its own call, none is made that it doesn't wait for.
-            if held.times.refresh_at <= self.host.now() && self.host.resumes_others() {
+            if held.times().refresh_at <= self.host.now() && self.host.resumes_others() {
                 // The flight runs by itself; whoever needs its outcome looks again.
                 drop(self.obtain_token(exchange, pair));
             }
@@ -64,7 +64,7 @@ impl<H: Host + 'static> Gateway<H> {
             true => self.obtain_token(exchange, pair).await,
             false => self.fly(exchange, pair, &key).await,
         };
-        self.tokens.held.borrow_mut().mark_used(&key);
+        self.tokens.held.borrow_mut().mark_used(exchange, pair);
         outcome
     }
 
@@ -102,7 +102,8 @@ impl<H: Host + 'static> Gateway<H> {
         // holds back another worker may still do.
         let held_back = self.with_breaker(exchange, |breaker, now| breaker.holds_back(now));
         if let Some(wait) = held_back {
-            let held = self.tokens.held.borrow_mut().get(key, self.host.now());
+            let now = self.host.now();
+            let held = self.tokens.held.borrow_mut().get(exchange, pair, now);
             return held.ok_or_else(|| self.failed(Failure::Unavailable, wait));
         }
         let turn = self.wait_for_turn(exchange, settings, pair, key).await;
@@ -121,7 +122,7 @@ impl<H: Host + 'static> Gateway<H> {
                     Turn::Leased(owner) => Some(owner),
                     _ => None,
                 };
-                self.give_up(exchange, settings, key, lease, failure)
+                self.give_up(exchange, settings, pair, key, lease, failure)
             }
         };
         if let Turn::Leased(_) = turn {
@@ -254,10 +255,10 @@ impl<H: Host + 'static> Gateway<H> {
             let now = self.host.now();
             let slots = Slots(&self.host);
             match self.known(exchange, pair, key) {
-                Lookup::Found(held) if held.times.refresh_at > now => {
+                Lookup::Found(held) if held.times().refresh_at > now => {
                     return Turn::Needless(Ok(held));
                 }
-                Lookup::Found(held) => return self.turn_to_renew(exchange, pair, held, longest),
+                Lookup::Found(held) => return self.turn_to_renew(exchange, key, &held, longest),
                 Lookup::Failed(failed) => return Turn::Needless(Err(failed)),
                 Lookup::Unknown if !self.host.resumes_others() => return Turn::Alone,
                 Lookup::Unknown => {}
@@ -283,21 +284,22 @@ impl<H: Host + 'static> Gateway<H> {
     fn turn_to_renew(
         &self,
         exchange: usize,
-        pair: &Pair,
-        held: Rc<Held>,
+        key: &SlotKey,
+        held: &Rc<Held>,
         longest: Duration,
     ) -> Turn {
         let now = self.host.now();
+        let end = held.times().end;
         if let Some(pause) = self.paused(exchange, now) {
-            let held = held.refreshed_at(whole_millis(pause.end).min(held.times.end));
-            return Turn::Needless(Ok(self.hold(exchange, pair, held)));
+            let held = held.refreshed_at(whole_millis(pause.end).min(end));
+            return Turn::Needless(Ok(self.hold(held)));
         }
         let next = now.saturating_add(longest).saturating_add(GRACE);
-        let moved = held.refreshed_at(whole_millis(next).min(held.times.end));
-        if !Slots(&self.host).renew(&held.key, &self.sealed(pair, &moved), now) {
-            return Turn::Needless(Ok(held));
+        let moved = held.refreshed_at(whole_millis(next).min(end));
+        if !Slots(&self.host).renew(key, &self.sealed(key, &moved), now) {
+            return Turn::Needless(Ok(held.clone()));
         }
-        self.hold(exchange, pair, moved);
+        self.hold(moved);
         Turn::Alone
     }
 
@@ -305,6 +307,7 @@ impl<H: Host + 'static> Gateway<H> {
         &self,
         exchange: usize,
         settings: &Exchange,
+        pair: &Pair,
         key: &SlotKey,
         lease: Option<u64>,
         failure: ExchangeFailure,
@@ -330,9 +333,10 @@ impl<H: Host + 'static> Gateway<H> {
                 // this worker's, nor from that of others, who look again when this refresh would
                 // have ended.
                 let now = self.host.now();
-                let lost = self.tokens.held.borrow_mut().remove(key);
-                let lost = lost.filter(|held| held.times.end > now);
-                let looked = lost.map(|held| held.times.refresh_at.saturating_sub(now));
+                let lost = self.tokens.held.borrow_mut().remove(exchange, pair);
+                let lost = lost.map(|held| held.times());
+                let lost = lost.filter(|times| times.end > now);
+                let looked = lost.map(|times| times.refresh_at.saturating_sub(now));
                 let looked = looked.map(|wait| wait.saturating_add(LOOK));
                 let pause = settings.cache_failures.max(looked.unwrap_or_default());
                 return Err(self.fail(key, Failure::Refused, pause));
@@ -369,7 +373,7 @@ impl<H: Host + 'static> Gateway<H> {
             self.fail(&pause_key, failure, pause.min(longest));
         }
         let now = self.host.now();
-        if let Some(held) = self.tokens.held.borrow_mut().get(key, now) {
+        if let Some(held) = self.tokens.held.borrow_mut().get(exchange, pair, now) {
             return Ok(held);
         }
         // A token that was to be replaced may have ended meanwhile, and somebody else asks by now:

@@ -2,6 +2,7 @@
 
 use crate::policy::document::Secret;
 use sha2::{Digest, Sha256};
+use std::rc::Rc;
 
 /// The longest client id that is exchanged, in bytes.
 const MAX_ID: usize = 256;
@@ -12,12 +13,12 @@ const MAX_SECRET: usize = 4096;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
     /// The client's id.
-    pub id: String,
+    pub id: Rc<str>,
     /// Its secret.
     pub secret: Secret,
     /// The body to ask with, where the policy makes it of the request: the token is then
     /// this body's, too.
-    pub body: Option<Secret>,
+    pub body: Option<Box<Secret>>,
 }
 
 /// SHA-256 over all that a token depends on: the policy, the endpoint, the id and the
@@ -30,8 +31,8 @@ impl Pair {
     pub fn new(id: &str, secret: &str) -> Option<Pair> {
         let fits = |text: &str, longest| !text.is_empty() && text.len() <= longest;
         (fits(id, MAX_ID) && fits(secret, MAX_SECRET)).then(|| Pair {
-            id: id.to_owned(),
-            secret: Secret::from(secret.to_owned()),
+            id: id.into(),
+            secret: Secret::from(secret),
             body: None,
         })
     }
@@ -108,7 +109,7 @@ mod tests {
                 &policy,
                 0,
                 &Pair {
-                    body: Some(Secret::from("x".to_owned())),
+                    body: Some(Box::new(Secret::from("x"))),
                     ..pair("id", "secret")
                 },
             ),

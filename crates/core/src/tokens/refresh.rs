@@ -44,8 +44,8 @@ impl<H: Host + 'static> Gateway<H> {
         let due = {
             let flights = self.tokens.flights.borrow();
             let mut held = self.tokens.held.borrow_mut();
-            held.due(now, REFRESHES, |key, exchange| {
-                free.get(exchange) == Some(&true) && !flights.contains_key(key)
+            held.due(now, REFRESHES, |held| {
+                free.get(held.exchange) == Some(&true) && !flights.contains_key(&self.key_of(held))
             })
         };
         for due in due {

@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(*text, b"token");
         assert!(!sealed.windows(5).any(|part| part == b"token"));
         let with_body = Pair {
-            body: Some(Secret::from("x".to_owned())),
+            body: Some(Box::new(Secret::from("x"))),
             ..pair("s3cret")
         };
         for other in [

@@ -10,6 +10,7 @@
 //! that was read, so that two workers can't both win a lease.
 
 use super::SlotKey;
+use crate::cache::millis;
 use crate::host::{Host, Shared};
 use std::time::Duration;
 
@@ -352,10 +353,6 @@ fn decode(value: &[u8]) -> Option<(SlotKey, Slot)> {
 /// A time in whole milliseconds, as slots hold it.
 pub fn whole_millis(time: Duration) -> Duration {
     Duration::from_millis(millis(time))
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Failure {

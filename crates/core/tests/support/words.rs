@@ -91,8 +91,8 @@ pub fn upstream(request: &Request, verdict: &Verdict) -> Vec<(String, String)> {
         pairs.retain(|(other, _)| !other.as_bytes().eq_ignore_ascii_case(name));
     }
     for (name, value) in forward.to_set() {
-        pairs.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
-        pairs.push((name.clone(), text(value)));
+        pairs.retain(|(other, _)| !other.as_bytes().eq_ignore_ascii_case(name));
+        pairs.push((text(name), text(value)));
     }
     pairs
 }

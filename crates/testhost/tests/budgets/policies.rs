@@ -96,13 +96,18 @@ pub fn api_key(number: usize) -> String {
 
 /// A token of this number, of some 600 bytes.
 pub fn token(algorithm: &str, number: usize) -> String {
+    token_with(algorithm, number, 120)
+}
+
+/// A token with so long a profile.
+pub fn token_with(algorithm: &str, number: usize, profile: usize) -> String {
     let claims = json!({
         "iss": "https://idp.example.com", "aud": "https://api.example.com",
         "sub": format!("user-{number:08}"), "client_id": format!("client-{number:05}"),
         "iat": 1_767_225_600, "exp": 4_102_444_800_u64,
         "jti": format!("6f1d0c7e-53b0-4f0a-9d5e-{number:012x}"),
         "scope": "orders:read orders:write", "tenant": "acme",
-        "profile": "p".repeat(120),
+        "profile": "p".repeat(profile),
     });
     match algorithm {
         "HS256" => jwt::sign_hs256(&claims, SECRET.as_bytes()).unwrap(),
@@ -112,11 +117,16 @@ pub fn token(algorithm: &str, number: usize) -> String {
 
 /// The token endpoint's answer to a pair: its id is in the body.
 pub fn exchanged(body: &[u8]) -> Answering {
+    exchanged_with(body, 120)
+}
+
+/// The same with so long a profile in the token.
+pub fn exchanged_with(body: &[u8], profile: usize) -> Answering {
     let body = String::from_utf8_lossy(body);
     let number = body.split("client_id=client-").nth(1).unwrap();
     let number = number[..5].parse().unwrap();
     let reply = json!({
-        "access_token": token("HS256", number), "token_type": "Bearer", "expires_in": 3600,
+        "access_token": token_with("HS256", number, profile), "token_type": "Bearer", "expires_in": 3600,
     });
     Answering::Now(Reply::new(200).body(reply.to_string()))
 }

@@ -9,7 +9,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 /// A text that never shows: `Debug` is redacted, there is no `Display` and no `Serialize`, and it
 /// is wiped when dropped.
 #[derive(Clone)]
-pub struct Secret(Zeroizing<String>);
+pub struct Secret(Zeroizing<Box<str>>);
 
 impl Secret {
     /// The text itself. Compare it in constant time.
@@ -29,7 +29,17 @@ impl Eq for Secret {}
 
 impl From<String> for Secret {
     fn from(text: String) -> Self {
-        Self(Zeroizing::new(text))
+        if text.len() == text.capacity() {
+            return Self(Zeroizing::new(text.into_boxed_str()));
+        }
+        // Giving back what is unused would leave it as it is.
+        Self::from(Zeroizing::new(text).as_str())
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(Zeroizing::new(text.into()))
     }
 }
 
