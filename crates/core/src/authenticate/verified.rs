@@ -163,8 +163,7 @@ fn same_bytes(one: &[u8], other: &[u8]) -> bool {
 }
 
 impl Weigh for Rc<VerifiedToken> {
-    /// The token itself, its claims as JSON and as expressions see them, and what was made of
-    /// them.
+    /// The token itself, its claims, and what was made of them.
     fn weight(&self) -> usize {
         1024 + 4 * self.token.len()
     }

@@ -2,10 +2,9 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use super::error::EvaluationError;
-use crate::jose::json::Json;
 
 /// Most parts (members, items, leaves) that a value may have when it is turned into JSON. Values
 /// share their parts, so one of a few hundred bytes could otherwise unfold into gigabytes.
@@ -17,9 +16,6 @@ const MAX_JSON_BYTES: usize = 256 * 1024;
 
 /// Up to how many members a map is gone through instead of halved.
 const SMALL: usize = 16;
-
-/// Room for how many members is made at once for an object that is read: most tokens have no more.
-const MEMBERS: usize = 12;
 
 /// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,15 +144,8 @@ impl Key {
 }
 
 /// A map, as a sorted slice: small, and without a hasher's random seed.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Map(Arc<[(Key, Value)]>);
-
-/// The map with nothing in it.
-impl Default for Map {
-    fn default() -> Self {
-        Self(Arc::from([]))
-    }
-}
 
 /// Only its size is shown, see [`Value`].
 impl fmt::Debug for Map {
@@ -167,7 +156,7 @@ impl fmt::Debug for Map {
 
 impl Map {
     /// Sorts the entries; none if a key is there twice.
-    pub(super) fn from_entries(mut entries: Vec<(Key, Value)>) -> Option<Self> {
+    pub(crate) fn from_entries(mut entries: Vec<(Key, Value)>) -> Option<Self> {
         entries.sort_unstable_by(|left, right| left.0.cmp(&right.0));
         let unique = entries
             .windows(2)
@@ -338,76 +327,6 @@ impl Value {
                 members.into()
             }
         })
-    }
-}
-
-/// The names that stand in most tokens (RFC 7519 §4.1, RFC 9068 §2.2, OpenID Connect Core §2):
-/// shared, so that reading one costs no allocation.
-static COMMON_NAMES: LazyLock<[Arc<str>; 16]> = LazyLock::new(|| {
-    [
-        "iss",
-        "sub",
-        "aud",
-        "exp",
-        "nbf",
-        "iat",
-        "jti",
-        "scope",
-        "scp",
-        "client_id",
-        "azp",
-        "sid",
-        "roles",
-        "groups",
-        "email",
-        "tenant",
-    ]
-    .map(Arc::from)
-});
-
-impl Json for Value {
-    type Members = Vec<(Key, Self)>;
-    type Object = Map;
-
-    fn null() -> Self {
-        Self::Null
-    }
-
-    fn boolean(value: bool) -> Self {
-        Self::Bool(value)
-    }
-
-    fn signed(value: i64) -> Self {
-        Self::Int(value)
-    }
-
-    fn unsigned(value: u64) -> Self {
-        i64::try_from(value).map_or(Self::Uint(value), Self::Int)
-    }
-
-    fn double(value: f64) -> Self {
-        Self::Double(value)
-    }
-
-    fn text(value: &str) -> Self {
-        value.into()
-    }
-
-    fn list(items: Vec<Self>) -> Self {
-        items.into()
-    }
-
-    fn add(members: &mut Self::Members, name: &str, value: Self) {
-        if members.is_empty() {
-            members.reserve(MEMBERS);
-        }
-        let common = COMMON_NAMES.iter().find(|common| &***common == name);
-        let name = common.map_or_else(|| name.into(), Arc::clone);
-        members.push((Key::String(name), value));
-    }
-
-    fn object(members: Self::Members) -> Option<Map> {
-        Map::from_entries(members)
     }
 }
 

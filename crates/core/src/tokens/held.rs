@@ -17,7 +17,7 @@ const HELD: u32 = 16_384;
 /// What a held token takes beside its own text, in bytes: the pair it is for, what is known of
 /// its bearer, its headers, and the places in the maps (measured in the module: some 1240).
 const BESIDE: usize = 1250;
-/// How often a token's length its claims take, as JSON and as expressions see them.
+/// How often a token's length its claims take.
 const CLAIMS: usize = 3;
 
 /// A token and what was learnt from it.
