@@ -161,7 +161,7 @@ impl Map {
         let unique = entries
             .windows(2)
             .all(|pair| !matches!(pair, [left, right] if left.0 == right.0));
-        unique.then(|| Self(entries.into()))
+        unique.then(|| Self(shared(entries)))
     }
 
     /// The member of that name.
@@ -336,6 +336,14 @@ impl From<Map> for Value {
     }
 }
 
+/// Parts that are shared from now on. No parts take no memory: a token can be full of empty lists.
+fn shared<T>(parts: Vec<T>) -> Arc<[T]> {
+    match parts.is_empty() {
+        true => Arc::default(),
+        false => parts.into(),
+    }
+}
+
 struct JsonRoom {
     parts: usize,
     bytes: usize,
@@ -382,6 +390,6 @@ impl From<i64> for Value {
 
 impl From<Vec<Value>> for Value {
     fn from(items: Vec<Value>) -> Self {
-        Self::List(items.into())
+        Self::List(shared(items))
     }
 }

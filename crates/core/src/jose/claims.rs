@@ -264,6 +264,23 @@ mod tests {
     }
 
     #[test]
+    fn empty_lists_and_objects_take_no_memory_of_their_own() {
+        let claims = Claims::parse(br#"{"a":[[],[]],"b":[{},{}]}"#).unwrap();
+        let pair = |name| match claims.get(name) {
+            Some(Value::List(items)) => (items[0].clone(), items[1].clone()),
+            _ => panic!("{name} is a list"),
+        };
+        let (Value::List(one), Value::List(other)) = pair("a") else {
+            panic!("two lists");
+        };
+        assert!(Arc::ptr_eq(&one, &other));
+        let (Value::Map(one), Value::Map(other)) = pair("b") else {
+            panic!("two objects");
+        };
+        assert!(std::ptr::eq(one.entries(), other.entries()));
+    }
+
+    #[test]
     fn a_payload_that_is_no_strict_object_is_malformed() {
         for text in ["", "[]", "\"a\"", "1", "{\"a\":1,\"a\":2}", "{} {}"] {
             assert_eq!(
