@@ -94,3 +94,54 @@ pub fn used<'e>(expressions: impl IntoIterator<Item = &'e Expression>) -> Variab
             all.union(expression.variables())
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expression::Place;
+    use crate::http::Headers;
+
+    #[test]
+    fn leaving_out_what_is_not_read_changes_no_value() {
+        let head = Request {
+            headers: Headers::from_pairs([
+                (&b":method"[..], &b"POST"[..]),
+                (b":authority", b"API.Example.com:80"),
+                (b":path", b"/orders/7?q=1&q=2&r=%20"),
+                (b"x", b"1"),
+                (b"X", b"2"),
+            ]),
+            source_address: None,
+        };
+        let compiled = |source| Expression::compile(source, Place::ErrorBody).unwrap();
+        let everything = compiled("request").variables();
+        for source in [
+            "request",
+            "request.method",
+            "request.host + request.path",
+            "request['path']",
+            "request['met' + 'hod']",
+            "request.query",
+            "request.query.q + request.headers['x']",
+            "has(request.query) && has(request.host)",
+            "has(request.query.r)",
+            "'headers' in request",
+            "size(request)",
+            "request.map(name, request[name])",
+            "request.exists(name, name == 'host')",
+            "[request].map(item, item.path)",
+            "{'all': request}.all.host",
+            "['POST'].filter(item, item == request.method)",
+            "['x'].map(request, request)",
+            "(true ? request : {}).headers",
+        ] {
+            let expression = compiled(source);
+            let with = |uses| {
+                let mut scope = Scope::new();
+                scope.set(Variable::Request, request(&head, uses));
+                expression.evaluate_json(&scope).unwrap()
+            };
+            assert_eq!(with(expression.variables()), with(everything), "{source}");
+        }
+    }
+}

@@ -2,11 +2,10 @@
 
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use super::error::EvaluationError;
 use crate::cache::chunk;
-use crate::jose::json::Json;
 
 /// Most parts (members, items, leaves) that a value may have when it is turned into JSON. Values
 /// share their parts, so one of a few hundred bytes could otherwise unfold into gigabytes.
@@ -18,9 +17,6 @@ const MAX_JSON_BYTES: usize = 256 * 1024;
 
 /// Up to how many members a map is gone through instead of halved.
 const SMALL: usize = 16;
-
-/// Room for how many members is made at once for an object that is read: most tokens have no more.
-const MEMBERS: usize = 12;
 
 /// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,15 +145,8 @@ impl Key {
 }
 
 /// A map, as a sorted slice: small, and without a hasher's random seed.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Map(Arc<[(Key, Value)]>);
-
-/// The map with nothing in it.
-impl Default for Map {
-    fn default() -> Self {
-        Self(Arc::from([]))
-    }
-}
 
 /// Only its size is shown, see [`Value`].
 impl fmt::Debug for Map {
@@ -168,12 +157,12 @@ impl fmt::Debug for Map {
 
 impl Map {
     /// Sorts the entries; none if a key is there twice.
-    pub(super) fn from_entries(mut entries: Vec<(Key, Value)>) -> Option<Self> {
+    pub(crate) fn from_entries(mut entries: Vec<(Key, Value)>) -> Option<Self> {
         entries.sort_unstable_by(|left, right| left.0.cmp(&right.0));
         let unique = entries
             .windows(2)
             .all(|pair| !matches!(pair, [left, right] if left.0 == right.0));
-        unique.then(|| Self(entries.into()))
+        unique.then(|| Self(shared(entries)))
     }
 
     /// The member of that name.
@@ -208,12 +197,12 @@ impl Map {
     pub fn bytes(&self) -> usize {
         let parts = self.0.iter().map(|(key, value)| {
             let key = match key {
-                Key::String(text) => shared(text.len()),
+                Key::String(text) => shared_bytes(text.len()),
                 Key::Bool(_) | Key::Int(_) | Key::Uint(_) => 0,
             };
             key + value.bytes()
         });
-        shared(size_of_val::<[(Key, Value)]>(&self.0)) + parts.sum::<usize>()
+        shared_bytes(size_of_val::<[(Key, Value)]>(&self.0)) + parts.sum::<usize>()
     }
 
     /// How many members there are.
@@ -313,11 +302,11 @@ impl Value {
     pub fn bytes(&self) -> usize {
         match self {
             Self::Null | Self::Bool(_) | Self::Int(_) | Self::Uint(_) | Self::Double(_) => 0,
-            Self::String(text) => shared(text.len()),
-            Self::Bytes(bytes) => shared(bytes.len()),
+            Self::String(text) => shared_bytes(text.len()),
+            Self::Bytes(bytes) => shared_bytes(bytes.len()),
             Self::List(items) => {
                 let parts = items.iter().map(Self::bytes);
-                shared(size_of_val::<[Self]>(items)) + parts.sum::<usize>()
+                shared_bytes(size_of_val::<[Self]>(items)) + parts.sum::<usize>()
             }
             Self::Map(map) => map.bytes(),
         }
@@ -369,85 +358,26 @@ impl Value {
     }
 }
 
-/// The names that stand in most tokens (RFC 7519 §4.1, RFC 9068 §2.2, OpenID Connect Core §2):
-/// shared, so that reading one costs no allocation.
-static COMMON_NAMES: LazyLock<[Arc<str>; 16]> = LazyLock::new(|| {
-    [
-        "iss",
-        "sub",
-        "aud",
-        "exp",
-        "nbf",
-        "iat",
-        "jti",
-        "scope",
-        "scp",
-        "client_id",
-        "azp",
-        "sid",
-        "roles",
-        "groups",
-        "email",
-        "tenant",
-    ]
-    .map(Arc::from)
-});
-
-impl Json for Value {
-    type Members = Vec<(Key, Self)>;
-    type Object = Map;
-
-    fn null() -> Self {
-        Self::Null
-    }
-
-    fn boolean(value: bool) -> Self {
-        Self::Bool(value)
-    }
-
-    fn signed(value: i64) -> Self {
-        Self::Int(value)
-    }
-
-    fn unsigned(value: u64) -> Self {
-        i64::try_from(value).map_or(Self::Uint(value), Self::Int)
-    }
-
-    fn double(value: f64) -> Self {
-        Self::Double(value)
-    }
-
-    fn text(value: &str) -> Self {
-        value.into()
-    }
-
-    fn list(items: Vec<Self>) -> Self {
-        items.into()
-    }
-
-    fn add(members: &mut Self::Members, name: &str, value: Self) {
-        if members.is_empty() {
-            members.reserve(MEMBERS);
-        }
-        let common = COMMON_NAMES.iter().find(|common| &***common == name);
-        let name = common.map_or_else(|| name.into(), Arc::clone);
-        members.push((Key::String(name), value));
-    }
-
-    fn object(members: Self::Members) -> Option<Map> {
-        Map::from_entries(members)
-    }
-}
-
 impl From<Map> for Value {
     fn from(map: Map) -> Self {
         Self::Map(map)
     }
 }
 
-/// What so many bytes behind two counts take.
-fn shared(bytes: usize) -> usize {
-    chunk(bytes + 2 * size_of::<usize>())
+/// Parts that are shared from now on. No parts take no memory: a token can be full of empty lists.
+fn shared<T>(parts: Vec<T>) -> Arc<[T]> {
+    match parts.is_empty() {
+        true => Arc::default(),
+        false => parts.into(),
+    }
+}
+
+/// What so many bytes behind two counts take; where there are none, nothing (see [`shared`]).
+fn shared_bytes(bytes: usize) -> usize {
+    match bytes {
+        0 => 0,
+        _ => chunk(bytes + 2 * size_of::<usize>()),
+    }
 }
 
 struct JsonRoom {
@@ -496,6 +426,6 @@ impl From<i64> for Value {
 
 impl From<Vec<Value>> for Value {
     fn from(items: Vec<Value>) -> Self {
-        Self::List(items.into())
+        Self::List(shared(items))
     }
 }

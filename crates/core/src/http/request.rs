@@ -165,6 +165,28 @@ mod tests {
         }
     }
 
+    /// Capitals take the long way through: both ways must tell the same.
+    #[test]
+    fn a_host_is_the_same_in_either_letter_case() {
+        let mut texts = vec![String::new()];
+        let mut hosts = 0;
+        for _ in 0..5 {
+            let longer = |text: &String| {
+                ["a", "9", ".", "-", "_", ":", "[", "]"].map(|letter| format!("{text}{letter}"))
+            };
+            texts = texts.iter().flat_map(longer).collect();
+            for text in &texts {
+                for authority in [format!("a{text}"), format!("{text}a"), format!("a.b{text}")] {
+                    let capital = authority.to_ascii_uppercase();
+                    let host = normalise_host(&authority);
+                    assert_eq!(host, normalise_host(&capital), "{authority}");
+                    hosts += usize::from(host.is_some());
+                }
+            }
+        }
+        assert!(hosts > 10_000, "{hosts}");
+    }
+
     #[test]
     fn what_could_be_read_as_two_hosts_is_none() {
         let long = "a.".repeat(128);

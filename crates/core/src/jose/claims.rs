@@ -1,14 +1,19 @@
 //! What a token says, read strictly (RFC 7519 §4).
 
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use super::{TokenError, json};
+use super::TokenError;
+use super::json::{self, Json};
 use crate::cache::chunk;
-use crate::expression::{Map, Value};
+use crate::expression::{Key, Map, Value};
 
 /// The latest time that a claim may name, in seconds since 1970: the end of the year 9999. A later
 /// one is no time but a mistake, most often milliseconds taken for seconds.
 pub const MAX_NUMERIC_DATE: u64 = 253_402_300_799;
+
+/// Room for how many members is made at once for an object that is read: most tokens have no more.
+const MEMBERS: usize = 12;
 
 /// The claims set of a token.
 ///
@@ -113,6 +118,77 @@ fn numeric_date(value: &Value) -> Result<Duration, TokenError> {
         .ok_or(TokenError::Claims)
 }
 
+/// The names that stand in most tokens (RFC 7519 §4.1, RFC 9068 §2.2, OpenID Connect Core §2):
+/// shared, so that reading one costs no allocation.
+static COMMON_NAMES: LazyLock<[Arc<str>; 16]> = LazyLock::new(|| {
+    [
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "nbf",
+        "iat",
+        "jti",
+        "scope",
+        "scp",
+        "client_id",
+        "azp",
+        "sid",
+        "roles",
+        "groups",
+        "email",
+        "tenant",
+    ]
+    .map(Arc::from)
+});
+
+/// What a token says is read at once into what expressions see.
+impl Json for Value {
+    type Members = Vec<(Key, Self)>;
+    type Object = Map;
+
+    fn null() -> Self {
+        Self::Null
+    }
+
+    fn boolean(value: bool) -> Self {
+        Self::Bool(value)
+    }
+
+    fn signed(value: i64) -> Self {
+        Self::Int(value)
+    }
+
+    fn unsigned(value: u64) -> Self {
+        i64::try_from(value).map_or(Self::Uint(value), Self::Int)
+    }
+
+    fn double(value: f64) -> Self {
+        Self::Double(value)
+    }
+
+    fn text(value: &str) -> Self {
+        value.into()
+    }
+
+    fn list(items: Vec<Self>) -> Self {
+        items.into()
+    }
+
+    fn add(members: &mut Self::Members, name: &str, value: Self) {
+        if members.is_empty() {
+            members.reserve(MEMBERS);
+        }
+        let common = COMMON_NAMES.iter().find(|common| &***common == name);
+        let name = common.map_or_else(|| name.into(), Arc::clone);
+        members.push((Key::String(name), value));
+    }
+
+    fn object(members: Self::Members) -> Option<Map> {
+        Map::from_entries(members)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,6 +259,23 @@ mod tests {
         let claims = Claims::parse(br#"{"aud":"a"}"#).unwrap();
         assert_eq!(claims.audience().collect::<Vec<_>>(), ["a"]);
         assert_eq!(Claims::parse(b"{}").unwrap().audience().count(), 0);
+    }
+
+    #[test]
+    fn empty_lists_and_objects_take_no_memory_of_their_own() {
+        let claims = Claims::parse(br#"{"a":[[],[]],"b":[{},{}]}"#).unwrap();
+        let pair = |name| match claims.get(name) {
+            Some(Value::List(items)) => (items[0].clone(), items[1].clone()),
+            _ => panic!("{name} is a list"),
+        };
+        let (Value::List(one), Value::List(other)) = pair("a") else {
+            panic!("two lists");
+        };
+        assert!(Arc::ptr_eq(&one, &other));
+        let (Value::Map(one), Value::Map(other)) = pair("b") else {
+            panic!("two objects");
+        };
+        assert!(std::ptr::eq(one.entries(), other.entries()));
     }
 
     #[test]

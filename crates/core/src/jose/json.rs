@@ -216,12 +216,10 @@ mod tests {
     fn object(text: &[u8]) -> Result<serde_json::Map<String, Value>, serde_json::Error> {
         let claims = super::object::<expression::Value>(text).map(expression::Value::Map);
         let object = super::object::<Value>(text);
+        let members = object.as_ref().ok().cloned().map(Value::Object);
         assert_eq!(
             claims.ok(),
-            object
-                .as_ref()
-                .ok()
-                .map(|members| { expression::Value::from_json(&Value::Object(members.clone())) })
+            members.as_ref().map(expression::Value::from_json)
         );
         object
     }

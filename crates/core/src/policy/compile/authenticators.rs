@@ -131,7 +131,7 @@ impl Compiler<'_> {
                 claims: raw
                     .claims
                     .into_iter()
-                    .map(|(name, value)| (name, Value::from_json(&value.into_value())))
+                    .map(|(name, value)| (name, Value::from_json(value.value())))
                     .collect(),
             },
             from,
