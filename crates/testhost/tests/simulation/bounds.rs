@@ -1,7 +1,7 @@
 //! What must hold of the calls that were made: single flight, backoff, breakers.
 
 use crate::exchanges::{Breaker, exchanges};
-use crate::history::wall;
+use crate::history::{jumped, wall};
 use crate::plan::Plan;
 use crate::servers::{Call, Said, Server, Token};
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ impl Calls<'_> {
     }
 
     fn jumped(&self, from: Duration, to: Duration) -> bool {
-        self.jumps.iter().any(|(at, _)| (from..=to).contains(at))
+        jumped(self.jumps, from, to)
     }
 
     fn wall(&self, at: Duration) -> Duration {
@@ -279,8 +279,7 @@ impl Calls<'_> {
 
     fn breaker(&self, calls: &[&Call]) -> Result<(), String> {
         let plan = self.plan(calls[0]);
-        let jumped = |from, to| self.jumped(from, to);
-        let all = exchanges(calls.iter().copied(), plan, jumped);
+        let all = exchanges(calls.iter().copied(), plan, self.jumps);
         let mut breaker = Breaker::default();
         for last in &all {
             // From one on that can't be told nobody knows what the breaker has counted.
