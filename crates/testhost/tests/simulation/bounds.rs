@@ -1,7 +1,7 @@
 //! What must hold of the calls that were made: single flight, backoff, breakers.
 
 use crate::exchanges::{Breaker, exchanges};
-use crate::history::wall;
+use crate::history::{jumped, wall};
 use crate::plan::Plan;
 use crate::servers::{Call, Said, Server, Token};
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ impl Calls<'_> {
     }
 
     fn jumped(&self, from: Duration, to: Duration) -> bool {
-        self.jumps.iter().any(|(at, _)| (from..=to).contains(at))
+        jumped(self.jumps, from, to)
     }
 
     fn wall(&self, at: Duration) -> Duration {
@@ -248,13 +248,14 @@ impl Calls<'_> {
             let lives = self.lives.get(&call.place).copied().unwrap_or(0);
             call.server == Server::Keys && call.version == plan.version && call.life == lives
         };
-        for last in self.calls.iter().filter(live) {
+        let calls: Vec<&Call> = self.calls.iter().filter(live).collect();
+        for (at, last) in calls.iter().enumerate() {
             // A clock that goes back makes a set twice as old at the most.
             let times = 1 + u32::from(self.jumped(last.at, last.ends + longest));
             let next = last.ends + longest * times;
-            let in_time = |call: &Call| call.at > last.at && call.at <= next;
-            let asked = self.calls.iter().filter(live);
-            let asked = asked.filter(|call| call.place == last.place).any(in_time);
+            // A request that finds its key in no set asks again in the same instant.
+            let in_time = |call: &&Call| call.place == last.place && call.at <= next;
+            let asked = calls[at + 1..].iter().any(in_time);
             if next < self.end && !asked && last.said != Said::Lost && !self.unreachable {
                 return Err(format!("no keys were fetched for {longest:?} after {last}"));
             }
@@ -279,8 +280,7 @@ impl Calls<'_> {
 
     fn breaker(&self, calls: &[&Call]) -> Result<(), String> {
         let plan = self.plan(calls[0]);
-        let jumped = |from, to| self.jumped(from, to);
-        let all = exchanges(calls.iter().copied(), plan, jumped);
+        let all = exchanges(calls.iter().copied(), plan, self.jumps);
         let mut breaker = Breaker::default();
         for last in &all {
             // From one on that can't be told nobody knows what the breaker has counted.

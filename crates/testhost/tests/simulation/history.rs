@@ -67,6 +67,26 @@ pub fn wall(start: Duration, jumps: &[(Duration, i64)], at: Duration) -> Duratio
     Duration::from_millis(u64::try_from(millis).unwrap())
 }
 
+/// Whether the wall clock was set in that time.
+pub fn jumped(jumps: &[(Duration, i64)], from: Duration, to: Duration) -> bool {
+    jumps.iter().any(|(at, _)| (from..=to).contains(at))
+}
+
+/// Whether it was set forward in that time, by more than `least` at once.
+pub fn set_forward(
+    jumps: &[(Duration, i64)],
+    from: Duration,
+    to: Duration,
+    least: Duration,
+) -> bool {
+    let before = std::iter::once(0).chain(jumps.iter().map(|(_, offset)| *offset));
+    let mut steps = before.zip(jumps);
+    steps.any(|(before, (at, offset))| {
+        let by = u64::try_from(offset - before).unwrap_or_default();
+        (from..=to).contains(at) && Duration::from_millis(by) > least
+    })
+}
+
 impl History<'_> {
     pub fn wall(&self, at: Duration) -> Duration {
         wall(self.start, self.jumps, at)
@@ -84,7 +104,7 @@ impl History<'_> {
     }
 
     pub fn jumped(&self, from: Duration, to: Duration) -> bool {
-        self.jumps.iter().any(|(at, _)| (from..=to).contains(at))
+        jumped(self.jumps, from, to)
     }
 
     /// Whether something that ended then and holds for a time may have held meanwhile.
@@ -190,7 +210,7 @@ impl History<'_> {
             (call.server, call.version) == (server, self.plan.version)
                 && (call.place, call.life) == (self.place, self.life)
         });
-        let all = exchanges(own, self.plan, |from, to| self.jumped(from, to));
+        let all = exchanges(own, self.plan, self.jumps);
         let meanwhile = |at: Duration, ends: Duration| at <= self.to && ends >= self.from;
         let mut others = all.iter().filter(|exchange| exchange.pair() != pair);
         others.any(|probe| {
