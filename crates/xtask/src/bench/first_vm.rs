@@ -9,18 +9,15 @@ use serde_json::Value;
 use super::{lanes, peers, policies};
 use crate::{module, process};
 
-/// How often each of both is started.
-const STARTS: usize = 7;
-
 /// Wall-clock time for compiling the module, the VM of the main thread and that of one worker, and a small policy in
-/// both; the median of some starts, known to 20 ms. In microseconds.
-pub fn measure() -> Result<f64> {
+/// both; the median of so many starts of each, known to 20 ms. In microseconds.
+pub fn measure(starts: usize) -> Result<f64> {
     let module = module::build()?;
     process::progress("timing Envoy's start");
     let policy = policies::tokens("HS256")?.to_string();
     let with = [lanes::wasm("doorward", "doorward", &module, &policy)?];
     let (mut without, mut whole) = (Vec::new(), Vec::new());
-    for _ in 0..STARTS {
+    for _ in 0..starts {
         without.push(start(&[])?);
         whole.push(start(&with)?);
     }

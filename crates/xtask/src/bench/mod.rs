@@ -32,7 +32,7 @@ use crate::{module, process};
 pub struct Extent {
     /// The length of a turn.
     turn: Duration,
-    /// Turns of each listener.
+    /// Turns of each listener, and starts of an Envoy.
     turns: usize,
     /// Whether the result goes into `docs/`.
     publish: bool,
@@ -107,11 +107,15 @@ impl Stand {
             process::progress(&format!("warming up {}", lane.name));
             // The first requests may come before the keys; a pair's first one waits for its exchange.
             let mut tries = 0;
-            let whole = if lane.input == "pairs" { 5 } else { 1 };
+            let (least, seconds) = if lane.input == "pairs" {
+                (2, 5)
+            } else {
+                (1, 1)
+            };
             loop {
-                let turn = self.turn(lane, 0, Duration::from_secs(whole));
+                let turn = self.turn(lane, 0, Duration::from_secs(seconds));
                 tries += 1;
-                if tries >= whole && (turn.is_ok() || tries > 2 * whole + 5) {
+                if tries >= least && (turn.is_ok() || tries > 7) {
                     turn.with_context(|| format!("warming up {}", lane.name))?;
                     break;
                 }
@@ -155,13 +159,16 @@ impl Stand {
 /// empty means all.
 pub fn run(extent: Extent, only: &[String]) -> Result<()> {
     let measured = Stand::start(only)?.measure(extent)?;
-    let alone = module_alone::measure()?;
+    let alone = module_alone::measure(extent.turns)?;
     report::write(&measured, &alone, extent)
 }
 
 /// Prints what the module costs by itself.
 pub fn run_micro() -> Result<()> {
-    print!("{}", report::module_alone(&module_alone::measure()?));
+    print!(
+        "{}",
+        report::module_alone(&module_alone::measure(Extent::FULL.turns)?)
+    );
     Ok(())
 }
 
